@@ -1,0 +1,1 @@
+"""Audio without devices: formats, G.711, WAV files, framing, resampling."""

@@ -1,0 +1,265 @@
+"""Who listens, and how one listener never harms another (P9).
+
+A sync listener runs inline, in registration order, each in its own ``try``. An ``async def`` listener, like every
+``async for``, reads from a bounded queue of its own. pluggy validates listener objects against the hook specifications;
+calling them is ours, because pluggy stops at the first one that raises and costs twenty times as much when nobody listens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import inspect
+from collections.abc import AsyncIterator, Callable, Iterable
+from time import perf_counter
+from typing import Any
+
+import pluggy
+from attrs import define, field
+
+from offhook._log import logger
+from offhook.errors import ContractError, SlowConsumer
+from offhook.events import Event, RawEvent
+from offhook.queues import EventQueue
+
+#: A sync listener that takes longer is named in a warning: it delays audio for everyone.
+SLOW_LISTENER_S = 0.1
+
+
+@define(eq=False)
+class _Subscriber:
+    """One callable under one event name. ``owner`` is the registered object, or the function given to ``on``."""
+
+    name: str
+    call: Callable[[Any], object]
+    owner: object
+
+
+@define(eq=False)
+class Emitter:
+    """Carries events to listeners. ``specs`` is the class of hook specifications; its hooks are the names."""
+
+    specs: type
+    _names: frozenset[str] = field(init=False)
+    _table: dict[str, tuple[_Subscriber, ...]] = field(init=False, factory=dict[str, tuple[_Subscriber, ...]])
+    _iterators: set[EventQueue] = field(init=False, factory=set[EventQueue])
+    _workers: dict[_Subscriber, _Worker] = field(init=False, factory=dict)  # pyright: ignore[reportUnknownVariableType]
+    _plugins: pluggy.PluginManager | None = field(init=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        self._names = frozenset(name for name in vars(self.specs) if not name.startswith("_"))
+
+    def wants(self, name: str) -> bool:
+        """Whether anyone listens for ``name``: what nobody wants need not be built."""
+        return name in self._table
+
+    def emit(self, event: Event) -> None:
+        """Give ``event`` to everyone who listens for it, now. Never raises."""
+        name = event.hook
+        if name not in self._names:
+            # An event of a newer contract: core cannot name it, but "*" sees everything.
+            event = RawEvent(payload={"type": name, "event": event}, direction="local")
+            name = event.hook
+        for subscriber in self._table.get(name, ()):
+            began = perf_counter()
+            try:
+                subscriber.call(event)
+            except Exception:  # noqa: BLE001  # P9: its failure is its own
+                logger().exception("listener_failed", listener=_name_of(subscriber.owner), on=name)
+            if (took := perf_counter() - began) > SLOW_LISTENER_S:
+                logger().warning(
+                    "listener_blocks_the_loop", listener=_name_of(subscriber.owner), on=name, ms=round(took * 1000)
+                )
+
+    def on(self, name: str, listener: Callable[[Any], object]) -> Callable[[], None]:
+        """Call ``listener`` with every event of ``name`` (``"*"`` for raw events); gives a function that ends it.
+
+        An ``async def`` listener gets a bounded queue and a task of its own. Raises ``ContractError`` for a name that
+        is no event, with the nearest one.
+        """
+        hook = self._hook(name)
+        subscriber = _Subscriber(hook, listener, listener)
+        if inspect.iscoroutinefunction(listener):
+            worker = self._workers[subscriber] = _Worker(listener, hook)
+            subscriber.call = worker.put
+        self._add([subscriber])
+        return lambda: self._remove(subscriber)
+
+    def events(self, *names: str) -> EventIterator:
+        """Iterate over events of ``names`` (all without raw frames, if none are given) until the connection ends."""
+        hooks = [self._hook(name) for name in names] or sorted(self._names - {"raw_event"})
+        queue = EventQueue()
+        subscribers = [_Subscriber(hook, queue.put, queue) for hook in hooks]
+        self._add(subscribers)
+        self._iterators.add(queue)
+
+        def stop() -> None:
+            self._iterators.discard(queue)
+            for subscriber in subscribers:
+                self._remove(subscriber)
+
+        return EventIterator(queue, stop)
+
+    def register(self, listener: object) -> None:
+        """Register an object with ``@hookimpl`` methods named after events.
+
+        Raises ``ContractError`` for an unknown hook, a wrong argument, an ``async def`` hook, or an object that has none.
+        """
+        self._validate(listener)
+        manager = self._manager()
+        found = [
+            _Subscriber(name, _as_listener(impl), listener)
+            for name in sorted(self._names)
+            for impl in getattr(manager.hook, name).get_hookimpls()
+            if impl.plugin is listener
+        ]
+        if not found:
+            manager.unregister(listener)
+            raise ContractError(
+                f"{_name_of(listener)} has no @hookimpl method, so it would hear nothing. Mark its methods with "
+                f"offhook.hookimpl and name them after events, such as audio(self, event)."
+            )
+        self._add(found)
+
+    def unregister(self, listener: object) -> None:
+        """Undo ``register``."""
+        self._manager().unregister(listener)
+        for subscriber in [s for s in self._all() if s.owner is listener]:
+            self._remove(subscriber)
+
+    def end(self) -> None:
+        """The connection ended: iterators finish what is queued and stop, async listeners likewise."""
+        for queue in tuple(self._iterators):
+            queue.end()
+        for worker in self._workers.values():
+            worker.end()
+
+    def _hook(self, name: str) -> str:
+        hook = "raw_event" if name == "*" and "raw_event" in self._names else name
+        if hook in self._names:
+            return hook
+        near = difflib.get_close_matches(name, self._names, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ContractError(
+            f"{name!r} is no event.{hint} Frames of the wire come under '*', each with its own 'type'. "
+            f"The events are: {', '.join(sorted(self._names))}."
+        )
+
+    def _manager(self) -> pluggy.PluginManager:
+        if self._plugins is None:
+            self._plugins = pluggy.PluginManager("offhook")
+            self._plugins.add_hookspecs(self.specs)
+        return self._plugins
+
+    def _validate(self, listener: object) -> None:
+        manager, label = self._manager(), _name_of(listener)
+        try:
+            manager.register(listener)
+            manager.check_pending()
+        except (pluggy.PluginValidationError, ValueError) as error:
+            if manager.is_registered(listener):
+                manager.unregister(listener)
+            raise ContractError(
+                f"{label} cannot listen: {error} Each hook takes the one argument 'event', for example "
+                f"audio(self, event). The events are: {', '.join(sorted(self._names))}."
+            ) from error
+        for name in self._names:
+            for impl in getattr(manager.hook, name).get_hookimpls():
+                if impl.plugin is listener and inspect.iscoroutinefunction(impl.function):
+                    manager.unregister(listener)
+                    raise ContractError(
+                        f"{label}.{name} is an async function, and hooks are called without awaiting. "
+                        f"Make it a plain method, or give the coroutine function to .on({name!r}, …)."
+                    )
+
+    def _all(self) -> Iterable[_Subscriber]:
+        return (subscriber for row in self._table.values() for subscriber in row)
+
+    def _add(self, subscribers: Iterable[_Subscriber]) -> None:
+        for subscriber in subscribers:
+            self._table[subscriber.name] = (*self._table.get(subscriber.name, ()), subscriber)
+
+    def _remove(self, subscriber: _Subscriber) -> None:
+        rest = tuple(s for s in self._table.get(subscriber.name, ()) if s is not subscriber)
+        if rest:
+            self._table[subscriber.name] = rest
+        else:
+            self._table.pop(subscriber.name, None)
+        if worker := self._workers.pop(subscriber, None):
+            worker.end()
+
+
+class EventIterator(AsyncIterator[Event]):
+    """``async for`` over events. Ends with the connection; raises ``SlowConsumer`` if it fell too far behind.
+
+    ``dropped_audio_ms`` counts the audio that was dropped, oldest first, because the queue was full of it.
+    """
+
+    def __init__(self, queue: EventQueue, stop: Callable[[], None]) -> None:
+        self._queue = queue
+        self._stop = stop
+
+    @property
+    def dropped_audio_ms(self) -> float:
+        """Milliseconds of audio dropped so far because this iterator was too slow."""
+        return self._queue.dropped_audio_ms
+
+    async def __anext__(self) -> Event:
+        try:
+            return await self._queue.get()
+        except (StopAsyncIteration, SlowConsumer):
+            self._stop()
+            raise
+
+    async def aclose(self) -> None:
+        """Stop listening, before the end."""
+        self._stop()
+        self._queue.end()
+
+
+class _Worker:
+    """The task that runs one ``async def`` listener, one event after the other."""
+
+    def __init__(self, listener: Callable[[Any], Any], name: str) -> None:
+        self._listener = listener
+        self._name = name
+        self._queue: EventQueue | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def put(self, event: Event) -> None:
+        if self._queue is None:
+            self._queue = EventQueue()
+            self._task = asyncio.create_task(self._run(self._queue), name=f"offhook listener {self._name}")
+        self._queue.put(event)
+
+    def end(self) -> None:
+        """Let what is queued be heard, then finish. A later connection starts a new task."""
+        if self._queue is not None:
+            self._queue.end()
+            self._queue = None
+
+    async def _run(self, queue: EventQueue) -> None:
+        while True:
+            try:
+                event = await queue.get()
+            except StopAsyncIteration:
+                return
+            except SlowConsumer as error:
+                logger().error("listener_too_slow", listener=_name_of(self._listener), on=self._name, why=str(error))
+                return
+            try:
+                await self._listener(event)
+            except Exception:  # noqa: BLE001  # P9: its failure is its own
+                logger().exception("listener_failed", listener=_name_of(self._listener), on=self._name)
+
+
+def _as_listener(impl: Any) -> Callable[[Event], object]:
+    # pluggy lets an implementation take fewer arguments than the specification; with one argument that is all or none.
+    if impl.argnames:
+        return impl.function
+    return lambda _event: impl.function()
+
+
+def _name_of(listener: object) -> str:
+    named = listener if hasattr(listener, "__qualname__") else type(listener)
+    return f"{named.__module__}.{getattr(named, '__qualname__', named)}"

@@ -1,0 +1,85 @@
+"""What a dialer gives: a channel that carries whole text messages both ways.
+
+websockets, the WebRTC data channel, the SIP sideband and a Worker's ``fetch()`` upgrade are four dialers. Inject one; do
+not subclass for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Protocol
+from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
+
+from attrs import Factory, field, frozen
+
+from offhook.errors import ConnectError
+
+
+class MessageChannel(Protocol):
+    """An open connection. Iterating gives every message and ends when the connection does, however it ends."""
+
+    @property
+    def close_code(self) -> int | None:
+        """RFC 6455 close code, or the nearest equivalent; ``None`` while open. 1006: no goodbye was received."""
+        ...
+
+    @property
+    def close_reason(self) -> str:
+        """What the other side said about the end; often empty."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[str | bytes]:
+        """Iterate over the messages received."""
+        ...
+
+    async def send(self, text: str) -> None:
+        """Hand a message over, waiting while the other side does not read. Raises ``OSError`` once closed."""
+        ...
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Say goodbye and close; idempotent."""
+        ...
+
+
+@frozen(kw_only=True)
+class DialRequest:
+    """Where to connect, and as whom."""
+
+    url: str
+    api_key: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(factory=dict[str, str], repr=False)
+    call_id: str | None = None
+    #: The initial session in wire form, for dialers whose handshake carries it.
+    session: Mapping[str, Any] = Factory(dict[str, Any])
+
+
+class Dialer(Protocol):
+    """Opens a channel. Raises ``AuthenticationError`` or ``ConnectError``; cancelling it leaves nothing open."""
+
+    async def __call__(self, request: DialRequest) -> MessageChannel:
+        """Connect."""
+        ...
+
+
+def endpoint(url: str, *, model: str | None, call_id: str | None) -> str:
+    """Give the address of the realtime socket below ``url``.
+
+    ``url`` is the socket itself (``wss://host/v1/realtime``) or the API's base (``https://host/v1``). The model goes into
+    the query unless the address names one; a call already has its model. Raises ``ConnectError`` for what is no address.
+    """
+    parts = urlsplit(url)
+    scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
+    if scheme not in {"ws", "wss"} or not parts.hostname:
+        raise ConnectError(
+            f"{url!r} is not an address a realtime socket can be opened at. "
+            "Give one like wss://api.openai.com/v1/realtime, or the API's base like http://127.0.0.1:8080/v1."
+        )
+    path = parts.path.rstrip("/")
+    query = {key: values[-1] for key, values in parse_qs(parts.query, keep_blank_values=True).items()}
+    if call_id is not None:
+        query["call_id"] = call_id
+    elif model is not None and not query.keys() & {"model", "deployment", "call_id", "intent"}:
+        query["model"] = model
+    if not path.endswith("/realtime"):
+        path += "/realtime"
+    return urlunsplit((scheme, parts.netloc, path, urlencode(query), ""))

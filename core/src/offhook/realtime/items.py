@@ -1,0 +1,155 @@
+"""Conversation items: between the wire's objects and ``offhook.items``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from offhook.items import (
+    ContentPart,
+    ConversationItem,
+    FunctionCallItem,
+    InputAudio,
+    InputImage,
+    InputText,
+    ItemStatus,
+    McpApprovalRequestItem,
+    McpCallItem,
+    MessageItem,
+    OutputAudio,
+    OutputText,
+    Role,
+)
+from offhook.realtime.codec import as_object
+
+Json = Mapping[str, Any]
+#: Two names of one thing: the second is how some services spell it.
+MCP_CALL_TYPES = frozenset({"mcp_call", "mcp_tool_call"})
+
+
+def from_wire(item: Json, default_status: ItemStatus) -> ConversationItem | None:
+    """Read an item; ``None`` for kinds that are no part of the history (outputs belong to their calls).
+
+    ``default_status`` is for services that leave the status out; an explicit one is kept. Raises ``ValueError`` for an
+    item without an id.
+    """
+    kind = item.get("type")
+    if kind == "message":
+        return _message(item, _status(item, default_status))
+    if kind == "function_call":
+        return FunctionCallItem(
+            item_id=_id(item),
+            call_id=str(item.get("call_id") or _id(item)),
+            name=str(item.get("name") or ""),
+            arguments=str(item.get("arguments") or ""),
+            status="in_progress",  # it is completed by its output
+        )
+    if kind in MCP_CALL_TYPES:
+        return _mcp_call(item, _status(item, default_status))
+    if kind == "mcp_approval_request":
+        return McpApprovalRequestItem(
+            item_id=_id(item),
+            server_label=str(item.get("server_label") or ""),
+            name=str(item.get("name") or ""),
+            arguments=_json_text(item.get("arguments")),
+        )
+    return None
+
+
+def message_to_wire(message: str | MessageItem) -> dict[str, Any]:
+    """Write a message as ``conversation.item.create`` takes it; a string is something the user wrote.
+
+    Assistant speech becomes text: the API refuses to be told audio that it did not make.
+    """
+    if isinstance(message, str):
+        return {"type": "message", "role": "user", "content": [{"type": "input_text", "text": message}]}
+    content = [_part_to_wire(part) for part in message.content]
+    wire: dict[str, Any] = {"type": "message", "role": message.role, "content": content}
+    return {"id": message.item_id, **wire} if message.item_id else wire
+
+
+def history_to_wire(items: Sequence[ConversationItem]) -> list[dict[str, Any]]:
+    """Write a history so that a new session knows it: messages as text, calls with their outputs."""
+    wire: list[dict[str, Any]] = []
+    for item in items:
+        match item:
+            case MessageItem():
+                if item.text or any(isinstance(part, InputImage) for part in item.content):
+                    wire.append(message_to_wire(item))
+            case FunctionCallItem():
+                call = {"type": "function_call", "call_id": item.call_id, "name": item.name}
+                wire.append({**call, "arguments": item.arguments})
+                if item.output is not None:
+                    wire.append({"type": "function_call_output", "call_id": item.call_id, "output": item.output})
+            case McpCallItem() | McpApprovalRequestItem():
+                pass  # the service's own work; it does not take them back
+    return wire
+
+
+def _message(item: Json, status: ItemStatus) -> MessageItem:
+    role = cast("Role", item.get("role") if item.get("role") in {"user", "system"} else "assistant")
+    parts = (_part(part, role) for part in item.get("content") or ())
+    return MessageItem(
+        item_id=_id(item), role=role, content=tuple(part for part in parts if part is not None), status=status
+    )
+
+
+def _part(part: Json, role: Role) -> ContentPart | None:
+    text = part.get("text") or ""
+    match part.get("type"):
+        case "input_audio":
+            return InputAudio(transcript=part.get("transcript"))
+        case "input_image":
+            return InputImage(image_url=part.get("image_url") or "", detail=part.get("detail"))
+        case "input_text" | "output_text" | "text":
+            return OutputText(text) if role == "assistant" else InputText(text)
+        case "output_audio" | "audio":
+            return OutputAudio(transcript=part.get("transcript"))
+        case _:
+            return None
+
+
+def _part_to_wire(part: ContentPart) -> dict[str, Any]:
+    match part:
+        case InputText(text):
+            return {"type": "input_text", "text": text}
+        case InputAudio():
+            return {"type": "input_text", "text": part.transcript or ""}
+        case InputImage():
+            image = {"type": "input_image", "image_url": part.image_url}
+            return {**image, "detail": part.detail} if part.detail else image
+        case OutputText(text):
+            return {"type": "output_text", "text": text}
+        case OutputAudio():
+            return {"type": "output_text", "text": part.transcript or ""}
+
+
+def _mcp_call(item: Json, status: ItemStatus) -> McpCallItem:
+    return McpCallItem(
+        item_id=_id(item),
+        server_label=str(item.get("server_label") or ""),
+        name=str(item.get("name") or ""),
+        arguments=_json_text(item.get("arguments")),
+        output=item.get("output"),
+        error=as_object(item.get("error")) or None,
+        status=status,
+    )
+
+
+def _status(item: Json, default: ItemStatus) -> ItemStatus:
+    status = item.get("status")
+    return status if status in {"in_progress", "completed", "incomplete"} else default
+
+
+def _id(item: Json) -> str:
+    item_id = item.get("id")
+    if not isinstance(item_id, str) or not item_id:
+        raise ValueError(f"an item of type {item.get('type')} without an id")
+    return item_id
+
+
+def _json_text(value: Any) -> str:
+    if value is None:
+        return "{}"
+    return value if isinstance(value, str) else json.dumps(value)

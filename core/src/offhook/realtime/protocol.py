@@ -1,0 +1,389 @@
+"""The Realtime dialect as a state machine: no sockets, no tasks, no clock (``now``, in seconds, is passed in).
+
+Frames and commands go in; effects come out, in order: events to emit, and frames to send. One instance serves one
+connection, so nothing of an old connection can leak into a new one.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, Literal, TypeAlias
+
+from attrs import evolve, frozen
+
+from offhook import events as e
+from offhook._log import logger
+from offhook.audio.formats import AudioFormat
+from offhook.config import SessionConfig
+from offhook.errors import ImmutableConfig
+from offhook.items import ConversationItem, FunctionCallItem, MessageItem
+from offhook.realtime import server_events as s
+from offhook.realtime import session_config, translate
+from offhook.realtime.codec import audio_append, dumps, loads
+from offhook.realtime.items import history_to_wire, message_to_wire
+from offhook.realtime.playback import Playback
+from offhook.realtime.responses import Frame, ResponseScheduler
+
+
+@frozen
+class Send:
+    """A frame to send, as JSON text."""
+
+    text: str
+
+
+Effects: TypeAlias = list[e.Event | Send]
+_NOTHING: Final[tuple[e.Event, ...]] = ()
+
+
+class RealtimeProtocol:
+    """One connection's worth of the Realtime API."""
+
+    def __init__(self) -> None:
+        self.playback = Playback()
+        #: The session as the service last described it; empty until it did.
+        self.session: Mapping[str, Any] = {}
+        #: Whether the service has accepted the initial config (or was given up on).
+        self.ready = False
+        #: Id of the ``session.update`` that carried the initial config.
+        self.config_id: str | None = None
+        self._ids = itertools.count(1)
+        self._responses = ResponseScheduler(self._new_id)
+        self._sent_config: dict[str, Any] = {}
+        self._output_format = session_config.audio_format({}, "output")
+        self._response_formats: dict[str, AudioFormat] = {}
+        self._silenced: set[str] = set()
+        self._open_calls: dict[str, FunctionCallItem] = {}
+        self._epoch = 1
+        self._has_spoken = False
+
+    # Receiving.
+
+    def receive(self, frame: str | bytes, now: float, *, raw: bool = True) -> Effects:
+        """Take a frame of the service. ``raw``: whether anyone wants the raw event.
+
+        A frame that is no JSON object gives nothing but a warning (P4); an unknown type gives its raw event only (P3).
+        """
+        payload = _parse(frame)
+        if payload is None:
+            return []
+        try:
+            event = s.decode(payload)
+            handler = _HANDLERS.get(event.type) if event is not None else None
+            # Before the raw event is seen by anyone: a listener that changes it changes nothing else.
+            derived = handler(self, event, now) if handler is not None else _NOTHING
+        except ValueError as error:
+            logger().warning("malformed_frame", type=payload.get("type"), why=str(error))
+            event, derived = None, _NOTHING
+        if not raw:
+            return [*derived]
+        carried = self._duration_ms(event) if isinstance(event, s.OutputAudioDelta) else 0.0
+        return [e.RawEvent(payload=payload, carried_audio_ms=carried), *derived]
+
+    # Commands.
+
+    def open(self, config: SessionConfig, history: Sequence[ConversationItem] = ()) -> Effects:
+        """Introduce ourselves: the initial config, then the history to start from."""
+        self._sent_config = {"type": "realtime", **session_config.to_wire(config)}
+        self.config_id = self._new_id("config")
+        update = {"type": "session.update", "event_id": self.config_id, "session": self._sent_config}
+        creates = ({"type": "conversation.item.create", "item": item} for item in history_to_wire(history))
+        return _sends([update, *creates])
+
+    def stop_waiting(self) -> Effects:
+        """Go on without the service's word on the config."""
+        return [*self._now_ready()] if not self.ready else []
+
+    def update_config(self, config: SessionConfig) -> Effects:
+        """Send what of ``config`` differs from what was sent. Raises ``ImmutableConfig`` and then sends nothing."""
+        changed = session_config.difference(self._sent_config, session_config.to_wire(config))
+        if not changed:
+            return []
+        frozen_names = session_config.names(changed) & self._immutable()
+        if frozen_names:
+            raise ImmutableConfig(frozen_names, "Leave it unset, or connect again with the new value.")
+        self._sent_config = session_config.merge(self._sent_config, changed)
+        return _sends([{"type": "session.update", "session": {"type": "realtime", **changed}}])
+
+    def send_event(self, event: Mapping[str, Any]) -> tuple[str, Effects]:
+        """Send a frame as it is; gives its id. Creates and cancels go through the scheduler like everyone's."""
+        event_id = str(event.get("event_id") or self._new_id("event"))
+        frame = {**event, "event_id": event_id}
+        if frame.get("type") == "response.create":
+            return event_id, _sends(self._responses.request(frame))
+        if frame.get("type") == "response.cancel":
+            self._responses.cancel()
+        return event_id, _sends([frame])
+
+    def send_message(self, message: str | MessageItem, *, respond: bool) -> Effects:
+        """Add a message and, with ``respond``, want a reply to it."""
+        frames: list[Frame] = [{"type": "conversation.item.create", "item": message_to_wire(message)}]
+        return _sends(frames + (self._responses.request() if respond else []))
+
+    def send_audio(self, audio: bytes, *, commit: bool) -> Effects:
+        """Append audio to the input buffer and, with ``commit``, end the turn. Never wants a reply."""
+        frames: Effects = [Send(audio_append(audio))] if audio else []
+        return frames + _sends([{"type": "input_audio_buffer.commit"}] if commit else [])
+
+    def request_response(self, response: Mapping[str, Any] | None) -> Effects:
+        """Want a reply; one with a body of its own never coalesces with others."""
+        frame = None if response is None else {"type": "response.create", "response": response}
+        return _sends(self._responses.request(frame))
+
+    def send_function_call_output(self, call: e.FunctionCall, output: str, *, respond: bool) -> Effects:
+        """Answer a call; history shows the output at once, without waiting for the echo."""
+        item = {"type": "function_call_output", "call_id": call.call_id, "output": output}
+        effects = _sends([{"type": "conversation.item.create", "item": item}])
+        effects += self._answered(call.call_id, output, origin="local")
+        return effects + _sends(self._responses.request() if respond else [])
+
+    def send_mcp_response(self, request_id: str, *, approved: bool, reason: str | None) -> Effects:
+        """Decide a hosted MCP call."""
+        item: Frame = {"type": "mcp_approval_response", "approval_request_id": request_id, "approve": approved}
+        if reason is not None:
+            item["reason"] = reason
+        return _sends([{"type": "conversation.item.create", "previous_item_id": request_id, "item": item}])
+
+    def interrupt(
+        self,
+        now: float,
+        *,
+        reason: Literal["user_speech", "client"] = "client",
+        cancel: bool = True,
+        heard_ms: int | None = None,
+    ) -> Effects:
+        """Silence the assistant: cancel, flush, and tell the model how much was heard, in this order.
+
+        From here on nothing audible of the active response is emitted (P5). Calls it made go on (P7).
+        """
+        response_id = self._responses.active_id
+        effects = _sends(self._responses.cancel() if cancel else [])
+        if response_id is not None:
+            self._silenced.add(response_id)
+        if not self.playback.playing(now):
+            return effects
+        cuts = [cut for cut in self.playback.interrupt(now, heard_ms) if cut.item_id]
+        heard = cuts[0] if cuts else None
+        effects.append(
+            e.AudioInterrupted(
+                epoch=self._epoch,
+                reason=reason,
+                heard_ms=heard.audio_end_ms if heard else None,
+                item_id=heard.item_id if heard else None,
+                response_id=response_id,
+                turn_id=response_id,
+            )
+        )
+        self._epoch += 1
+        return effects + _sends([translate.truncate(cut) for cut in cuts])
+
+    # Handlers, one per server event that means something here. Each gives effects.
+
+    def _on_error(self, event: s.Error, _: float) -> Effects:
+        body = event.error
+        error = e.ErrorEvent(
+            message=body.message or "the service reported an error without a message",
+            code=body.code or body.type,
+            param=body.param,
+            command_id=body.event_id,
+        )
+        return [error, *_sends(self._responses.failed(body))]
+
+    def _on_session_created(self, event: s.SessionEvent, _: float) -> Effects:
+        self._learn(event)
+        return []
+
+    def _on_session_updated(self, event: s.SessionEvent, _: float) -> Effects:
+        self._learn(event)
+        ready = [] if self.ready else self._now_ready()
+        return [e.SessionUpdated(config=self.session), *ready]
+
+    def _on_speech_started(self, event: s.SpeechStarted, now: float) -> Effects:
+        started = e.SpeechStarted(at_ms=event.audio_start_ms, item_id=event.item_id)
+        server_cancels = session_config.interrupts_response(self.session)
+        if server_cancels is False:
+            # Both may speak: the application decided that speech alone interrupts nothing.
+            return [started]
+        return [started, *self.interrupt(now, reason="user_speech", cancel=not server_cancels)]
+
+    def _on_speech_stopped(self, event: s.SpeechStopped, _: float) -> Effects:
+        return [e.SpeechStopped(at_ms=event.audio_end_ms, item_id=event.item_id)]
+
+    def _on_response_created(self, event: s.ResponseEvent, _: float) -> Effects:
+        response = event.response
+        self._responses.created(response.id)
+        if response.audio:
+            self._response_formats[response.id] = session_config.audio_format({"audio": response.audio}, "output")
+        return [e.TurnStarted(turn_id=response.id, response_id=response.id)]
+
+    def _on_response_done(self, event: s.ResponseEvent, _: float) -> Effects:
+        response = event.response
+        self._silenced.discard(response.id)
+        self._response_formats.pop(response.id, None)
+        return [*translate.turn_done(response), *_sends(self._responses.done(response.id))]
+
+    def _on_audio(self, event: s.OutputAudioDelta, now: float) -> Iterable[e.Event]:
+        if event.response_id in self._silenced:
+            return _NOTHING
+        audio_format = self._format_of(event.response_id)
+        self._has_spoken = True
+        self.playback.received(event.item_id or "", event.content_index, self._duration_ms(event), now)
+        return (
+            e.AudioEvent(
+                data=event.delta,
+                epoch=self._epoch,
+                item_id=event.item_id,
+                content_index=event.content_index,
+                output_index=event.output_index,
+                response_id=event.response_id,
+                turn_id=event.response_id,
+                format=audio_format,
+            ),
+        )
+
+    def _on_audio_done(self, event: s.OutputEvent, _: float) -> Effects:
+        self.playback.finished(event.item_id)
+        if event.response_id in self._silenced:
+            return []
+        return [
+            e.AudioDone(
+                epoch=self._epoch,
+                item_id=event.item_id,
+                response_id=event.response_id,
+                turn_id=event.response_id,
+            )
+        ]
+
+    def _on_transcript(self, event: s.OutputDelta | s.OutputTranscriptDone, _: float) -> Effects:
+        return [] if event.response_id in self._silenced else [translate.output_transcript(event)]
+
+    def _on_text(self, event: s.OutputDelta, _: float) -> Effects:
+        return [] if event.response_id in self._silenced else [translate.output_text(event)]
+
+    def _on_item(self, event: s.ItemEvent, _: float) -> Effects:
+        if event.item.get("type") == "function_call_output":
+            return self._answered(str(event.item.get("call_id")), str(event.item.get("output")), origin="server")
+        done = event.type == "conversation.item.done"
+        return translate.item(event.item, event.previous_item_id, done=done)
+
+    def _on_item_retrieved(self, event: s.ItemRetrieved, _: float) -> Effects:
+        return translate.update(event.item, "completed")
+
+    def _on_output_item(self, event: s.OutputItemEvent, _: float) -> Effects:
+        done = event.type == "response.output_item.done"
+        effects = translate.update(event.item, "completed" if done else "in_progress")
+        if done and event.item.get("type") == "function_call" and event.item.get("status", "completed") == "completed":
+            call = translate.function_call(event)
+            self._open_calls[call.call_id] = FunctionCallItem(
+                item_id=call.item_id or call.call_id, call_id=call.call_id, name=call.name, arguments=call.arguments
+            )
+            effects.append(call)
+        return effects
+
+    def _on_output_buffer_cleared(self, event: s.OutputBufferEvent, _: float) -> Effects:
+        # WebRTC and SIP: the service plays, and it stopped. Nobody tells a position.
+        interrupted = e.AudioInterrupted(
+            epoch=self._epoch, reason="server", response_id=event.response_id, turn_id=event.response_id
+        )
+        self._epoch += 1
+        return [interrupted]
+
+    def _on_output_buffer_started(self, event: s.OutputBufferEvent, _: float) -> Effects:
+        return [e.OutputSpeechStarted(utterance_id=event.response_id, epoch=self._epoch)]
+
+    def _on_output_buffer_stopped(self, event: s.OutputBufferEvent, _: float) -> Effects:
+        return [e.OutputSpeechStopped(utterance_id=event.response_id, epoch=self._epoch)]
+
+    # What they share.
+
+    def _learn(self, event: s.SessionEvent) -> None:
+        # A copy: the raw event is in the listeners' hands.
+        self.session = copy.deepcopy(event.session)
+        self._output_format = session_config.audio_format(self.session, "output")
+
+    def _now_ready(self) -> Effects:
+        self.ready = True
+        # Without the service's word, what was asked for is the best knowledge.
+        facts = self.session or self._sent_config
+        return [
+            e.SessionReady(
+                session_id=self.session.get("id"),
+                expires_at=self.session.get("expires_at"),
+                input_format=session_config.audio_format(facts, "input"),
+                output_format=session_config.audio_format(facts, "output"),
+                config=facts,
+                immutable=self._immutable(),
+            )
+        ]
+
+    def _immutable(self) -> frozenset[str]:
+        return session_config.IMMUTABLE | (frozenset({"audio.output.voice"}) if self._has_spoken else frozenset[str]())
+
+    def _format_of(self, response_id: str | None) -> AudioFormat:
+        return self._response_formats.get(response_id or "", self._output_format)
+
+    def _duration_ms(self, event: s.OutputAudioDelta) -> float:
+        return self._format_of(event.response_id).duration_ms(len(event.delta))
+
+    def _answered(self, call_id: str, output: str, *, origin: Literal["local", "server"]) -> Effects:
+        call = self._open_calls.get(call_id)
+        if call is None:
+            return []
+        if origin == "server":
+            del self._open_calls[call_id]
+        return [e.ItemUpdate(item=evolve(call, output=output, status="completed"), origin=origin)]
+
+    def _new_id(self, kind: str) -> str:
+        return f"offhook_{kind}_{next(self._ids)}"
+
+
+Handler: TypeAlias = Callable[[RealtimeProtocol, Any, float], Iterable[e.Event | Send]]
+_P = RealtimeProtocol
+
+# pyright: reportPrivateUsage=false
+_HANDLERS: Final[Mapping[str, Handler]] = {
+    "error": _P._on_error,
+    "session.created": _P._on_session_created,
+    "session.updated": _P._on_session_updated,
+    "input_audio_buffer.speech_started": _P._on_speech_started,
+    "input_audio_buffer.speech_stopped": _P._on_speech_stopped,
+    "input_audio_buffer.dtmf_event_received": lambda _, event, __: translate.dtmf(event),
+    "output_audio_buffer.started": _P._on_output_buffer_started,
+    "output_audio_buffer.stopped": _P._on_output_buffer_stopped,
+    "output_audio_buffer.cleared": _P._on_output_buffer_cleared,
+    "conversation.item.created": _P._on_item,
+    "conversation.item.added": _P._on_item,
+    "conversation.item.done": _P._on_item,
+    "conversation.item.retrieved": _P._on_item_retrieved,
+    "conversation.item.deleted": lambda _, event, __: [e.ItemDeleted(item_id=event.item_id)],
+    "conversation.item.input_audio_transcription.delta": lambda _, event, __: translate.input_delta(event),
+    "conversation.item.input_audio_transcription.completed": lambda _, event, __: translate.input_final(event),
+    "conversation.item.input_audio_transcription.failed": lambda _, event, __: translate.input_failed(event),
+    "response.created": _P._on_response_created,
+    "response.done": _P._on_response_done,
+    "response.output_item.added": _P._on_output_item,
+    "response.output_item.done": _P._on_output_item,
+    "response.output_audio.delta": _P._on_audio,
+    "response.output_audio.done": _P._on_audio_done,
+    "response.output_audio_transcript.delta": _P._on_transcript,
+    "response.output_audio_transcript.done": _P._on_transcript,
+    "response.output_text.delta": _P._on_text,
+}
+
+
+def _parse(frame: str | bytes) -> dict[str, Any] | None:
+    try:
+        payload = loads(frame)
+    except ValueError as error:
+        logger().warning("malformed_frame", why=f"not JSON: {error}", size=len(frame))
+        return None
+    if not isinstance(payload, dict):
+        logger().warning("malformed_frame", why=f"not an object but {type(payload).__name__}", size=len(frame))
+        return None
+    return payload  # pyright: ignore[reportUnknownVariableType]  # JSON has no other keys than strings
+
+
+def _sends(frames: Iterable[Mapping[str, Any]]) -> Effects:
+    return [Send(dumps(frame)) for frame in frames]

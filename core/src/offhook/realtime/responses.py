@@ -1,0 +1,110 @@
+"""Who may ask for a reply, and when: at most one ``response.create`` is under way, and no wish is ever lost (P8).
+
+The service allows one response at a time and starts some by itself (voice activity detection). So wishes queue here.
+Automatic ones (a message, a tool's output) coalesce: one reply answers them all. Manual ones (with a body of their own)
+never do. A create that loses the race against a response of the service's own is sent again when that one is done.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import define, field, frozen
+
+from offhook.realtime.server_events import ErrorBody
+
+ACTIVE_RESPONSE = "conversation_already_has_active_response"
+Frame = dict[str, Any]
+
+
+@frozen
+class _Wish:
+    """A reply somebody wants. ``frame`` is the create to send as it is; ``None`` for an automatic wish."""
+
+    frame: Mapping[str, Any] | None = None
+
+
+@define
+class _Attempt:
+    """The create that is under way, and the wishes it answers."""
+
+    event_id: str
+    wishes: list[_Wish]
+
+
+@define
+class ResponseScheduler:
+    """Decides which ``response.create`` and ``response.cancel`` frames go out. No I/O: methods give frames to send."""
+
+    new_id: Callable[[str], str]
+    active_id: str | None = field(init=False, default=None)
+    _cancelling: bool = field(init=False, default=False)
+    #: The service said that a response is active before telling us which.
+    _blocked: bool = field(init=False, default=False)
+    _wishes: deque[_Wish] = field(init=False, factory=deque[_Wish])
+    _attempt: _Attempt | None = field(init=False, default=None)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a reply is under way or has been asked for."""
+        return self.active_id is not None or self._attempt is not None or self._blocked
+
+    def request(self, frame: Mapping[str, Any] | None = None) -> list[Frame]:
+        """Want a reply: an automatic one, or exactly the ``response.create`` given."""
+        self._wishes.append(_Wish(frame))
+        return self._next()
+
+    def cancel(self) -> list[Frame]:
+        """Stop the active response: once, however often it is asked."""
+        if self.active_id is None or self._cancelling:
+            return []
+        self._cancelling = True
+        return [{"type": "response.cancel", "event_id": self.new_id("cancel")}]
+
+    def created(self, response_id: str) -> None:
+        """A response began: ours or one of the service's own, nobody says which.
+
+        The attempt is kept until ``done``: if this was not ours, its rejection still comes before that.
+        """
+        self.active_id = response_id
+        self._cancelling = False
+
+    def done(self, response_id: str) -> list[Frame]:
+        """A response ended, in whatever status; the next wish may go out."""
+        if self.active_id in (response_id, None):
+            self.active_id = None
+            self._attempt = None
+            self._cancelling = self._blocked = False
+        return self._next()
+
+    def failed(self, error: ErrorBody) -> list[Frame]:
+        """The service refused something. If it was our create, its wishes are asked for again, or dropped if hopeless."""
+        attempt = self._attempt
+        if attempt is None or not _is_about(error, attempt.event_id):
+            return []
+        self._attempt = None
+        lost_the_race = error.code == ACTIVE_RESPONSE
+        again = attempt.wishes if lost_the_race else attempt.wishes[1:]
+        self._wishes.extendleft(reversed(again))
+        self._blocked = lost_the_race and self.active_id is None
+        return self._next()
+
+    def _next(self) -> list[Frame]:
+        if self.busy or not self._wishes:
+            return []
+        wishes = [self._wishes.popleft()]
+        if wishes[0].frame is None:
+            while self._wishes and self._wishes[0].frame is None:
+                wishes.append(self._wishes.popleft())
+        frame: Frame = {"type": "response.create", "event_id": self.new_id("create"), **(wishes[0].frame or {})}
+        self._attempt = _Attempt(frame["event_id"], wishes)
+        return [frame]
+
+
+def _is_about(error: ErrorBody, event_id: str) -> bool:
+    if error.event_id is not None:
+        return error.event_id == event_id
+    code = error.code or ""
+    return code == ACTIVE_RESPONSE or "response_create" in code or "response.create" in error.message

@@ -1,0 +1,385 @@
+"""The base of every transport that speaks the Realtime dialect: the protocol, a dialer's channel, and the hooks.
+
+One frame's way: the channel → ``RealtimeProtocol.receive`` → events to the listeners, frames to the outbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal, NoReturn
+
+from offhook._log import logger
+from offhook.audio.formats import PCM16_24K, PCMA, PCMU
+from offhook.capabilities import Capabilities
+from offhook.config import SessionConfig
+from offhook.errors import (
+    AlreadyConnected,
+    AuthenticationError,
+    ConfigRejected,
+    ConnectCancelled,
+    ConnectError,
+    NotConnected,
+)
+from offhook.events import ConnectionChange, ErrorEvent, Event, FunctionCall, SessionReady
+from offhook.hookspecs import ApiKey, ConnectOptions, Delivery
+from offhook.items import InputImage, McpApprovalRequestItem, MessageItem
+from offhook.realtime import session_config
+from offhook.realtime.channel import Dialer, DialRequest, MessageChannel, endpoint
+from offhook.realtime.outbox import Outbox
+from offhook.realtime.protocol import Effects, RealtimeProtocol, Send
+from offhook.transport import TransportBase
+
+#: RFC 6455 close codes with which a peer ends a connection on purpose.
+_POLITE: Final = frozenset({1000, 1001})
+#: Error codes that no reconnect will cure.
+_HOPELESS: Final = frozenset(
+    {"invalid_api_key", "insufficient_quota", "account_deactivated", "billing_hard_limit_reached"}
+)
+
+#: What the Realtime API can do over a channel that carries the audio too.
+REALTIME_CAPABILITIES: Final = Capabilities(
+    turn_model="response",
+    items="server",
+    history="append",
+    cancel="server",
+    truncate="client",
+    turn_control="both",
+    request_response=True,
+    deliveries=frozenset({"speak", "silent"}),
+    mutable_config=session_config.MUTABLE,
+    input_formats=(PCM16_24K, PCMU, PCMA),
+    output_formats=(PCM16_24K, PCMU, PCMA),
+    text_output=True,
+    images=True,
+    mcp=True,
+    input_transcripts="append",
+    output_transcripts="append",
+    speech_events=frozenset({"input"}),
+    resume="replay",
+    timeline="input_audio",
+)
+
+
+class OpenAIRealtimeBase(TransportBase):
+    """A transport for the Realtime API over whatever channel the dialer opens."""
+
+    def __init__(
+        self,
+        name: str,
+        dialer: Dialer,
+        *,
+        url: str,
+        model: str | None = None,
+        api_key: ApiKey | None = None,
+        headers: Mapping[str, str] | None = None,
+        capabilities: Capabilities = REALTIME_CAPABILITIES,
+        ack_timeout_s: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Make a transport, disconnected.
+
+        ``ack_timeout_s``: how long ``connect()`` waits for the service to accept the config before it goes on with a
+        warning. ``clock`` gives seconds.
+        """
+        super().__init__(name, capabilities)
+        self._dialer = dialer
+        self._url = url
+        self._model = model
+        self._api_key = api_key
+        self._headers = dict(headers or {})
+        self._ack_timeout_s = ack_timeout_s
+        self._clock = clock
+        self._protocol = RealtimeProtocol()
+        self._channel: MessageChannel | None = None
+        self._outbox: Outbox | None = None
+        self._receiver: asyncio.Task[None] | None = None
+        self._attempt: asyncio.Task[None] | None = None
+        self._accepted: asyncio.Future[None] | None = None
+        self._closed = asyncio.Event()
+        self._last_error: ErrorEvent | None = None
+
+    # The connection.
+
+    async def connect(self, options: ConnectOptions | None = None) -> None:
+        """Connect, and return when the service has accepted the config (P1).
+
+        Raises ``AlreadyConnected`` unless disconnected, ``AuthenticationError``, ``ConfigRejected``, ``ConnectCancelled``
+        after ``close()``, ``ConnectError`` otherwise. After an error the transport can be connected again.
+        """
+        if self._status != "disconnected":
+            raise AlreadyConnected(
+                f"connect() was called while the transport is {self._status}; that connection goes on. "
+                "Call close() first, or make a second transport."
+            )
+        self._closed.clear()
+        self._last_error = None
+        self._change(ConnectionChange(status="connecting"))
+        attempt = self._attempt = asyncio.create_task(
+            self._establish(options or ConnectOptions()), name="offhook connect"
+        )
+        try:
+            await asyncio.wait({attempt})
+        except asyncio.CancelledError:
+            await self._abandon(attempt, ConnectionChange(status="disconnected", reason="requested"))
+            raise
+        finally:
+            self._attempt = None
+        if attempt.cancelled():
+            await self._disconnect(ConnectionChange(status="disconnected", reason="requested"))
+            raise ConnectCancelled("close() was called before the connection was made. Call connect() to try again.")
+        if error := attempt.exception():
+            await self._failed(error)
+
+    async def close(self, *, timeout_s: float = 5.0) -> None:
+        """Say goodbye, within ``timeout_s``, and disconnect. Idempotent, and possible at any moment (P2)."""
+        if self._attempt is not None and not self._attempt.done():
+            self._attempt.cancel()
+        elif self._status == "connected":
+            self._change(ConnectionChange(status="disconnecting", reason="requested"))
+            finalised = await self._say_goodbye(timeout_s)
+            await self._disconnect(ConnectionChange(status="disconnected", reason="requested", finalised=finalised))
+        if self._status != "disconnected":
+            await self._closed.wait()
+
+    async def _establish(self, options: ConnectOptions) -> None:
+        model = options.model or self._model
+        request = DialRequest(
+            url=endpoint(options.url or self._url, model=model, call_id=options.call_id),
+            api_key=await _resolve(options.api_key or self._api_key),
+            headers=self._headers,
+            call_id=options.call_id,
+            session=session_config.to_wire(options.config),
+        )
+        self._protocol = RealtimeProtocol()
+        self._channel = await self._dialer(request)
+        self._outbox = Outbox(self._channel)
+        self._accepted = asyncio.get_running_loop().create_future()
+        self._change(ConnectionChange(status="connected"))
+        self._receiver = asyncio.create_task(self._receive(self._channel, self._protocol), name=f"offhook {self.name}")
+        # A channel that breaks here is noticed by the receiver, which knows why.
+        with contextlib.suppress(NotConnected):
+            await self._perform(self._protocol.open(options.config, options.initial_history))
+        await self._wait_until_accepted(self._accepted)
+
+    async def _wait_until_accepted(self, accepted: asyncio.Future[None]) -> None:
+        try:
+            async with asyncio.timeout(self._ack_timeout_s):
+                await accepted
+        except TimeoutError:
+            logger().warning("config_not_acknowledged", transport=self.name, waited_s=self._ack_timeout_s)
+            await self._perform(self._protocol.stop_waiting())
+
+    async def _failed(self, error: BaseException) -> NoReturn:
+        if not isinstance(error, ConnectError):
+            error_type = type(error).__name__
+            wrapped = ConnectError(f"the connection could not be made: {error_type}: {error}")
+            wrapped.__cause__ = error
+            error = wrapped
+        if self._status != "disconnected":
+            self._emit(ErrorEvent(message=str(error), code=error.code, fatal=True, cause=error))
+            await self._disconnect(ConnectionChange(status="disconnected", reason="error"))
+        raise error
+
+    async def _abandon(self, attempt: asyncio.Task[None], change: ConnectionChange) -> None:
+        attempt.cancel()
+        await asyncio.wait({attempt})
+        await self._disconnect(change)
+
+    async def _say_goodbye(self, timeout_s: float) -> bool:
+        assert self._channel is not None  # noqa: S101  # connected
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._channel.close(1000, "")
+        except (TimeoutError, OSError):
+            return False
+        return self._channel.close_code == 1000  # noqa: PLR2004  # RFC 6455: normal closure
+
+    async def _disconnect(self, change: ConnectionChange) -> None:
+        """Let go of everything the connection had, then say so."""
+        receiver, outbox, channel = self._receiver, self._outbox, self._channel
+        self._receiver = self._outbox = self._channel = None
+        if receiver is not None and receiver is not asyncio.current_task():
+            receiver.cancel()
+            await asyncio.gather(receiver, return_exceptions=True)
+        if outbox is not None:
+            await outbox.close()
+        if channel is not None and channel.close_code is None:
+            await asyncio.gather(channel.close(1001, ""), return_exceptions=True)
+        if self._status != "disconnected":
+            self._change(change)
+        self._closed.set()
+
+    # Receiving.
+
+    async def _receive(self, channel: MessageChannel, protocol: RealtimeProtocol) -> None:
+        wants = self._emitter.wants
+        try:
+            async for frame in channel:
+                self._apply(protocol.receive(frame, self._clock(), raw=wants("raw_event")))
+        except Exception as error:  # noqa: BLE001  # whatever it was, it must not end in silence (P12)
+            await self._lost(ErrorEvent(message=f"the connection broke: {error}", fatal=True, cause=error))
+            return
+        await self._ended(channel)
+
+    async def _ended(self, channel: MessageChannel) -> None:
+        code, why = channel.close_code, channel.close_reason
+        if code in _POLITE:
+            await self._lost(None, code)
+            return
+        said = f": {why}" if why else ""
+        await self._lost(ErrorEvent(message=f"the connection was lost (close code {code}){said}", fatal=True), code)
+
+    async def _lost(self, error: ErrorEvent | None, code: int | None = None) -> None:
+        """The other side is gone. A pending ``connect()`` reports it; otherwise the events do."""
+        if self._accepted is not None and not self._accepted.done():
+            self._accepted.set_exception(self._refusal(error, code))
+            return
+        if self._status != "connected":
+            return
+        if error is not None:
+            self._emit(error)
+        last = self._last_error.code if self._last_error else None
+        reason: Literal["expired", "lost", "remote_hangup"] = "lost" if error else "remote_hangup"
+        if last == "session_expired":
+            reason = "expired"
+        await self._disconnect(
+            ConnectionChange(
+                status="disconnected",
+                reason=reason,
+                code=code,
+                finalised=error is None,
+                recoverable=reason != "remote_hangup" and last not in _HOPELESS,
+            )
+        )
+
+    def _refusal(self, error: ErrorEvent | None, code: int | None) -> ConnectError:
+        last = self._last_error
+        if last is None:
+            detail = error.message if error else f"the service closed the connection (close code {code})"
+            return ConnectError(f"the service ended the connection before the session began: {detail}")
+        kind = AuthenticationError if last.code in _HOPELESS else ConnectError
+        return kind(f"the service refused the session: {last.message}", code=last.code)
+
+    def _apply(self, effects: Effects) -> None:
+        for effect in effects:
+            if isinstance(effect, Send):
+                if self._outbox is not None:
+                    self._outbox.post(effect.text)
+            else:
+                self._tell(effect)
+
+    def _tell(self, event: Event) -> None:
+        self._emit(event)
+        if isinstance(event, SessionReady):
+            self._accept(None)
+        elif isinstance(event, ErrorEvent):
+            self._last_error = event
+            if event.command_id == self._protocol.config_id and not self._protocol.ready:
+                self._accept(
+                    ConfigRejected(f"the service refused the session config: {event.message}", code=event.code)
+                )
+
+    def _accept(self, error: ConnectError | None) -> None:
+        if self._accepted is None or self._accepted.done():
+            return
+        if error is None:
+            self._accepted.set_result(None)
+        else:
+            self._accepted.set_exception(error)
+
+    # Commands.
+
+    async def send_event(self, event: Mapping[str, Any]) -> str:
+        """Send a client event of the Realtime API as it is; gives its ``event_id``."""
+        self._require_connected("send_event()")
+        event_id, effects = self._protocol.send_event(event)
+        await self._perform(effects)
+        return event_id
+
+    async def send_message(self, message: str | MessageItem, *, respond: bool = True) -> None:
+        """Add a message and, with ``respond``, ask for a reply to it."""
+        self._require_connected("send_message()")
+        await self._perform(self._protocol.send_message(message, respond=respond))
+
+    async def send_audio(self, audio: bytes, *, commit: bool = False) -> None:
+        """Send audio in ``session_ready.input_format``; ``commit`` ends the turn and asks for nothing."""
+        self._require_connected("send_audio()")
+        await self._perform(self._protocol.send_audio(audio, commit=commit))
+
+    async def add_image(self, image: InputImage, *, respond: bool = True) -> None:
+        """Show the model an image and, with ``respond``, ask what it has to say about it."""
+        await self.send_message(MessageItem(item_id="", role="user", content=(image,)), respond=respond)
+
+    async def request_response(self, response: Mapping[str, Any] | None = None) -> None:
+        """Ask for a reply, now or as soon as the service is free (P8)."""
+        self._require_connected("request_response()")
+        await self._perform(self._protocol.request_response(response))
+
+    async def update_session_config(self, config: SessionConfig) -> None:
+        """Send what is set in ``config`` and differs. Raises ``ImmutableConfig``, and then sends nothing."""
+        self._require_connected("update_session_config()")
+        await self._perform(self._protocol.update_config(config))
+
+    async def send_function_call_output(
+        self,
+        call: FunctionCall,
+        output: str,
+        start_response: bool = True,
+        *,
+        delivery: Delivery | None = None,
+        final: bool = True,
+    ) -> None:
+        """Answer a call. A reply to it goes out when the current response is done; wishes for one coalesce."""
+        self._require_connected("send_function_call_output()")
+        if delivery is not None and delivery not in self.capabilities.deliveries:
+            self._refuse(f"delivery={delivery!r}", "deliveries", "Use 'speak' or 'silent'.")
+        if not final:
+            self._refuse("final=False", "deliveries", "Send one output; a call takes no second one.")
+        respond = start_response if delivery is None else delivery == "speak"
+        await self._perform(self._protocol.send_function_call_output(call, output, respond=respond))
+
+    async def send_mcp_response(
+        self, request: McpApprovalRequestItem, approved: bool, reason: str | None = None
+    ) -> None:
+        """Decide a hosted MCP call."""
+        self._require_connected("send_mcp_response()")
+        await self._perform(self._protocol.send_mcp_response(request.item_id, approved=approved, reason=reason))
+
+    async def interrupt(self, *, heard_ms: int | None = None) -> None:
+        """Stop the assistant: cancel, flush, and tell the model how much was heard (P5, P6).
+
+        ``heard_ms`` beats the playback position of what is playing.
+        """
+        self._require_connected("interrupt()")
+        await self._perform(self._protocol.interrupt(self._clock(), heard_ms=heard_ms))
+
+    def played(self, ms: float) -> None:
+        """Report that ``ms`` more of the audio was played, in the order it was given.
+
+        A sink that reports makes interruption exact; without reports a speaker that plays without pause is assumed.
+        """
+        self._protocol.playback.played(ms)
+
+    async def _perform(self, effects: Effects) -> None:
+        outbox = self._outbox
+        try:
+            for effect in effects:
+                if isinstance(effect, Send):
+                    if outbox is None:
+                        raise NotConnected("sending", self._status)
+                    await outbox.send(effect.text)
+                else:
+                    self._tell(effect)
+        except OSError as error:
+            raise NotConnected("sending", "losing its connection") from error
+
+
+async def _resolve(key: ApiKey | None) -> str | None:
+    if not callable(key):
+        return key
+    value = key()
+    return await value if inspect.isawaitable(value) else value

@@ -1,0 +1,37 @@
+"""Fixtures for every test: how async tests run, and where recordings lie."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run ``async def`` tests on a fresh event loop each, in debug mode, so that nothing leaks from one into the next."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    asyncio.run(pyfuncitem.obj(**arguments), debug=True)
+    return True
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The folder of recorded streams, the published schema and real speech.
+
+    The recordings are not ours to commit. ``OFFHOOK_CORPUS`` names the folder; CI requires it.
+    """
+    folder = Path(os.environ.get("OFFHOOK_CORPUS", ROOT.parent / "shared" / "corpus"))
+    if not folder.is_dir():
+        message = f"no recordings at {folder}; set OFFHOOK_CORPUS to the folder that holds streams/ and openai-openapi/"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return folder
