@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any, Final, Self, TypeAlias, TypeVar, cast
+from typing import Any, Final, Self, TypeAlias, TypeVar
 
 from attrs import Factory, evolve, fields, frozen
 
@@ -41,7 +41,7 @@ class Config:
         changes: dict[str, Any] = {}
         for attribute in fields(type(self)):  # type: ignore[arg-type]  # every Config is an attrs class
             mine, theirs = getattr(self, attribute.name), getattr(base, attribute.name)
-            changes[attribute.name] = _laid_over(mine, theirs)
+            changes[attribute.name] = _laid_over(mine, theirs, attribute.name)
         return evolve(self, **changes)  # type: ignore[type-var]  # as above
 
 
@@ -130,11 +130,12 @@ class SessionConfig(Config):
     provider: Mapping[str, Any] = Factory(dict[str, Any])
 
 
-def _laid_over(mine: Any, theirs: Any) -> Any:
+def _laid_over(mine: Any, theirs: Any, name: str) -> Any:
     if mine is UNSET:
         return theirs
     # Groups (audio, audio.input, audio.output) merge field by field; a value such as a turn detection is taken whole,
     # because its fields mean something only together.
     if isinstance(mine, (AudioConfig, AudioInput, AudioOutput)):
         return mine.over(theirs)
-    return cast("Any", mine) or theirs if isinstance(mine, Mapping) else mine
+    # Each provider setting is a field of its own, only that we cannot name it.
+    return {**theirs, **mine} if name == "provider" else mine

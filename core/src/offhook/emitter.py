@@ -11,6 +11,7 @@ import asyncio
 import difflib
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterable
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -19,7 +20,8 @@ from attrs import define, field
 
 from offhook._log import logger
 from offhook.errors import ContractError, SlowConsumer
-from offhook.events import Event, RawEvent
+from offhook.events import ErrorEvent, Event, RawEvent
+from offhook.hookspecs import event_names
 from offhook.queues import EventQueue
 
 #: A sync listener that takes longer is named in a warning: it delays audio for everyone.
@@ -42,29 +44,31 @@ class Emitter:
     specs: type
     _names: frozenset[str] = field(init=False)
     _table: dict[str, tuple[_Subscriber, ...]] = field(init=False, factory=dict[str, tuple[_Subscriber, ...]])
-    _iterators: set[EventQueue] = field(init=False, factory=set[EventQueue])
+    _iterators: dict[EventQueue, list[_Subscriber]] = field(init=False, factory=dict[EventQueue, list[_Subscriber]])
     _workers: dict[_Subscriber, _Worker] = field(init=False, factory=dict)  # pyright: ignore[reportUnknownVariableType]
-    _plugins: pluggy.PluginManager | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
-        self._names = frozenset(name for name in vars(self.specs) if not name.startswith("_"))
+        self._names = event_names(self.specs)
 
     def wants(self, name: str) -> bool:
         """Whether anyone listens for ``name``: what nobody wants need not be built."""
         return name in self._table
 
     def emit(self, event: Event) -> None:
-        """Give ``event`` to everyone who listens for it, now. Never raises."""
+        """Give ``event`` to everyone who listens for it, now. Never raises; an error that nobody hears is logged."""
         name = event.hook
         if name not in self._names:
             # An event of a newer contract: core cannot name it, but "*" sees everything.
             event = RawEvent(payload={"type": name, "event": event}, direction="local")
             name = event.hook
-        for subscriber in self._table.get(name, ()):
+        subscribers = self._table.get(name, ())
+        if not subscribers and isinstance(event, ErrorEvent):
+            logger().warning("unheard_error", why=event.message, code=event.code)
+        for subscriber in subscribers:
             began = perf_counter()
             try:
                 subscriber.call(event)
-            except Exception:  # noqa: BLE001  # P9: its failure is its own
+            except (Exception, asyncio.CancelledError):  # noqa: BLE001  # P9: its failure is its own
                 logger().exception("listener_failed", listener=_name_of(subscriber.owner), on=name)
             if (took := perf_counter() - began) > SLOW_LISTENER_S:
                 logger().warning(
@@ -79,7 +83,7 @@ class Emitter:
         """
         hook = self._hook(name)
         subscriber = _Subscriber(hook, listener, listener)
-        if inspect.iscoroutinefunction(listener):
+        if _is_async(listener):
             worker = self._workers[subscriber] = _Worker(listener, hook)
             subscriber.call = worker.put
         self._add([subscriber])
@@ -87,50 +91,38 @@ class Emitter:
 
     def events(self, *names: str) -> EventIterator:
         """Iterate over events of ``names`` (all without raw frames, if none are given) until the connection ends."""
-        hooks = [self._hook(name) for name in names] or sorted(self._names - {"raw_event"})
+        hooks = {self._hook(name) for name in names} or self._names - {"raw_event"}
         queue = EventQueue()
-        subscribers = [_Subscriber(hook, queue.put, queue) for hook in hooks]
-        self._add(subscribers)
-        self._iterators.add(queue)
-
-        def stop() -> None:
-            self._iterators.discard(queue)
-            for subscriber in subscribers:
-                self._remove(subscriber)
-
-        return EventIterator(queue, stop)
+        self._iterators[queue] = [_Subscriber(hook, queue.put, queue) for hook in sorted(hooks)]
+        self._add(self._iterators[queue])
+        return EventIterator(queue, partial(self._stop, queue))
 
     def register(self, listener: object) -> None:
         """Register an object with ``@hookimpl`` methods named after events.
 
-        Raises ``ContractError`` for an unknown hook, a wrong argument, an ``async def`` hook, or an object that has none.
+        Raises ``ContractError`` for an unknown hook, a wrong argument, an ``async def`` hook, an object that has none, and
+        one that is registered already.
         """
-        self._validate(listener)
-        manager = self._manager()
-        found = [
-            _Subscriber(name, _as_listener(impl), listener)
-            for name in sorted(self._names)
-            for impl in getattr(manager.hook, name).get_hookimpls()
-            if impl.plugin is listener
-        ]
+        label = _name_of(listener)
+        if any(subscriber.owner is listener for subscriber in self._all()):
+            raise ContractError(f"{label} listens already, and would hear everything twice. Call unregister() first.")
+        found = [_Subscriber(name, _as_listener(impl), listener) for name, impl in self._implementations(listener)]
         if not found:
-            manager.unregister(listener)
             raise ContractError(
-                f"{_name_of(listener)} has no @hookimpl method, so it would hear nothing. Mark its methods with "
+                f"{label} has no @hookimpl method, so it would hear nothing. Mark its methods with "
                 f"offhook.hookimpl and name them after events, such as audio(self, event)."
             )
         self._add(found)
 
     def unregister(self, listener: object) -> None:
-        """Undo ``register``."""
-        self._manager().unregister(listener)
+        """Undo ``register``; one that is not registered is left alone."""
         for subscriber in [s for s in self._all() if s.owner is listener]:
             self._remove(subscriber)
 
     def end(self) -> None:
         """The connection ended: iterators finish what is queued and stop, async listeners likewise."""
         for queue in tuple(self._iterators):
-            queue.end()
+            self._stop(queue)
         for worker in self._workers.values():
             worker.end()
 
@@ -145,32 +137,29 @@ class Emitter:
             f"The events are: {', '.join(sorted(self._names))}."
         )
 
-    def _manager(self) -> pluggy.PluginManager:
-        if self._plugins is None:
-            self._plugins = pluggy.PluginManager("offhook")
-            self._plugins.add_hookspecs(self.specs)
-        return self._plugins
-
-    def _validate(self, listener: object) -> None:
-        manager, label = self._manager(), _name_of(listener)
+    def _implementations(self, listener: object) -> list[tuple[str, Any]]:
+        """Give the listener's hooks and their implementations, once pluggy and we agree that they fit."""
+        # A manager for this one alone: pluggy holds listeners that are equal for the same one.
+        manager = pluggy.PluginManager("offhook")
+        manager.add_hookspecs(self.specs)
         try:
             manager.register(listener)
             manager.check_pending()
-        except (pluggy.PluginValidationError, ValueError) as error:
-            if manager.is_registered(listener):
-                manager.unregister(listener)
+        except pluggy.PluginValidationError as error:
             raise ContractError(
-                f"{label} cannot listen: {error} Each hook takes the one argument 'event', for example "
+                f"{_name_of(listener)} cannot listen: {error} Each hook takes the one argument 'event', for example "
                 f"audio(self, event). The events are: {', '.join(sorted(self._names))}."
             ) from error
-        for name in self._names:
-            for impl in getattr(manager.hook, name).get_hookimpls():
-                if impl.plugin is listener and inspect.iscoroutinefunction(impl.function):
-                    manager.unregister(listener)
-                    raise ContractError(
-                        f"{label}.{name} is an async function, and hooks are called without awaiting. "
-                        f"Make it a plain method, or give the coroutine function to .on({name!r}, …)."
-                    )
+        hooks = ((name, getattr(manager.hook, name)) for name in sorted(self._names))
+        found = [(name, impl) for name, hook in hooks for impl in hook.get_hookimpls()]
+        for name, impl in found:
+            _refuse_what_never_runs(f"{_name_of(listener)}.{name}", name, impl)
+        return found
+
+    def _stop(self, queue: EventQueue) -> None:
+        queue.end()
+        for subscriber in self._iterators.pop(queue, ()):
+            self._remove(subscriber)
 
     def _all(self) -> Iterable[_Subscriber]:
         return (subscriber for row in self._table.values() for subscriber in row)
@@ -199,6 +188,10 @@ class EventIterator(AsyncIterator[Event]):
         self._queue = queue
         self._stop = stop
 
+    def __del__(self) -> None:
+        # Nobody closes an iterator on leaving its loop, and every turn may have one (P10).
+        self._stop()
+
     @property
     def dropped_audio_ms(self) -> float:
         """Milliseconds of audio dropped so far because this iterator was too slow."""
@@ -214,7 +207,6 @@ class EventIterator(AsyncIterator[Event]):
     async def aclose(self) -> None:
         """Stop listening, before the end."""
         self._stop()
-        self._queue.end()
 
 
 class _Worker:
@@ -229,7 +221,7 @@ class _Worker:
     def put(self, event: Event) -> None:
         if self._queue is None:
             self._queue = EventQueue()
-            self._task = asyncio.create_task(self._run(self._queue), name=f"offhook listener {self._name}")
+            self._task = asyncio.create_task(self._run(self._queue, self._task), name=f"offhook listener {self._name}")
         self._queue.put(event)
 
     def end(self) -> None:
@@ -238,7 +230,9 @@ class _Worker:
             self._queue.end()
             self._queue = None
 
-    async def _run(self, queue: EventQueue) -> None:
+    async def _run(self, queue: EventQueue, previous: asyncio.Task[None] | None) -> None:
+        if previous is not None:  # the connection before: its events are heard first
+            await asyncio.wait({previous})
         while True:
             try:
                 event = await queue.get()
@@ -247,10 +241,32 @@ class _Worker:
             except SlowConsumer as error:
                 logger().error("listener_too_slow", listener=_name_of(self._listener), on=self._name, why=str(error))
                 return
-            try:
-                await self._listener(event)
-            except Exception:  # noqa: BLE001  # P9: its failure is its own
-                logger().exception("listener_failed", listener=_name_of(self._listener), on=self._name)
+            await self._hear(event)
+
+    async def _hear(self, event: Event) -> None:
+        try:
+            await self._listener(event)
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            logger().exception("listener_failed", listener=_name_of(self._listener), on=self._name)
+        except Exception:  # noqa: BLE001  # P9: its failure is its own
+            logger().exception("listener_failed", listener=_name_of(self._listener), on=self._name)
+
+
+def _refuse_what_never_runs(label: str, name: str, impl: Any) -> None:
+    if inspect.iscoroutinefunction(impl.function):
+        raise ContractError(
+            f"{label} is an async function, and hooks are called without awaiting. "
+            f"Make it a plain method, or give the coroutine function to .on({name!r}, …)."
+        )
+    if impl.wrapper or impl.hookwrapper:
+        raise ContractError(f"{label} is a wrapper, and events have nothing to wrap. Make it a plain @hookimpl method.")
+
+
+def _is_async(listener: Callable[[Any], object]) -> bool:
+    # An object with ``async def __call__`` is one too.
+    return inspect.iscoroutinefunction(listener) or inspect.iscoroutinefunction(type(listener).__call__)
 
 
 def _as_listener(impl: Any) -> Callable[[Event], object]:

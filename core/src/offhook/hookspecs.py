@@ -180,6 +180,9 @@ class OptionalCommands(Protocol):
     ) -> None:
         """Tell the model something that nobody said (flag ``context_modes``)."""
 
+    def played(self, ms: float) -> None:
+        """Report that ``ms`` more of the audio was played, in the order it was given (flag ``truncate=client``)."""
+
     async def finish_work(self, work_id: str, *, status: str = "completed") -> None:
         """End handed-off work (flag ``delegation``)."""
 
@@ -306,3 +309,8 @@ class RealtimeTransportEventTypes:
     @hookspec
     def dtmf(self, event: e.Dtmf) -> None:
         """A key of the telephone keypad."""
+
+
+def event_names(specs: type) -> frozenset[str]:
+    """Give the names of the events that a class of hook specifications declares."""
+    return frozenset(name for name in dir(specs) if not name.startswith("_"))

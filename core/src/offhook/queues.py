@@ -28,7 +28,7 @@ class EventQueue:
         self._control: deque[tuple[int, Event]] = deque()
         self._audio_ms = 0.0
         self._count = 0
-        self._waiter: asyncio.Future[None] | None = None
+        self._changed = asyncio.Event()
         self._ended = False
         self._overflowed = False
 
@@ -46,7 +46,7 @@ class EventQueue:
             self._overflowed = self._ended = True
         else:
             self._control.append((self._count, event))
-        self._wake()
+        self._changed.set()
 
     async def get(self) -> Event:
         """Give the next event. Raises ``StopAsyncIteration`` at the end, ``SlowConsumer`` after an overflow."""
@@ -58,17 +58,14 @@ class EventQueue:
                 )
             if self._ended:
                 raise StopAsyncIteration
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
+            self._changed.clear()
+            await self._changed.wait()
         return self._pop()
 
     def end(self) -> None:
         """No more events: what is queued can still be read."""
         self._ended = True
-        self._wake()
+        self._changed.set()
 
     def _pop(self) -> Event:
         if self._audio and (not self._control or self._audio[0][0] < self._control[0][0]):
@@ -81,7 +78,3 @@ class EventQueue:
         dropped = self._audio.popleft()[1].audio_ms
         self._audio_ms -= dropped
         self.dropped_audio_ms += dropped
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import struct
 import wave
@@ -81,11 +82,11 @@ def refuse(tmp_path):
         (FLOAT, 32, struct.pack("<5f", 2, -2, math.inf, -math.inf, math.nan), [32_767, -32_768] * 2 + [0]),
     ],
 )
-@pytest.mark.parametrize("extensible", [False, True])
-def test_every_sample_format_becomes_pcm16(read, codec, bits, data, expected, extensible):
-    tail = struct.pack("<HHIH", 22, bits, 4, codec) + SUBFORMAT_TAIL
-    header = form(EXTENSIBLE, bits, tail=tail) if extensible else form(codec, bits)
-    assert read(riff(chunk(b"fmt ", header), chunk(b"data", data))) == WavAudio(pcm16(*expected), 24_000)
+def test_every_sample_format_becomes_pcm16(read, codec, bits, data, expected):
+    extension = struct.pack("<HHIH", 22, bits, 4, codec) + SUBFORMAT_TAIL
+    for header in (form(codec, bits), form(EXTENSIBLE, bits, tail=extension)):
+        audio = read(riff(chunk(b"fmt ", header), chunk(b"data", data)))
+        assert audio == WavAudio(pcm16(*expected), 24_000)
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 11_025, 16_000, 44_100, 48_000, 96_000])
@@ -240,10 +241,8 @@ def test_a_file_cut_off_anywhere_is_refused(tmp_path_factory, keep):
 def test_any_bytes_after_a_wav_s_first_twelve_are_audio_or_an_audio_error(tmp_path_factory, junk):
     path = tmp_path_factory.mktemp("wav") / "junk.wav"
     path.write_bytes(COMPLETE[:12] + junk)
-    try:
+    with contextlib.suppress(AudioError):
         assert read_wav(path).pcm
-    except AudioError as error:
-        assert str(path) in str(error)
 
 
 def test_writing_half_a_sample_is_refused_and_writes_nothing(tmp_path):

@@ -16,7 +16,7 @@ def test_the_scripted_voice_is_had_by_name() -> None:
 
 
 def test_an_unknown_voice_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(ConfigError, match="'reel'.*real, scripted"):
+    with pytest.raises(ConfigError, match=r"'reel'.*real, scripted"):
         voice_from("reel")
 
 

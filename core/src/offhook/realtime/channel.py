@@ -6,13 +6,17 @@ not subclass for it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Protocol
-from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
+from types import MappingProxyType
+from typing import Any, Final, Protocol
+from urllib.parse import SplitResult, parse_qs, urlencode, urlsplit, urlunsplit
 
 from attrs import Factory, field, frozen
 
 from offhook.errors import ConnectError
+
+_SCHEMES: Final = MappingProxyType({"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"})
 
 
 class MessageChannel(Protocol):
@@ -37,7 +41,7 @@ class MessageChannel(Protocol):
         ...
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Say goodbye and close; idempotent."""
+        """Say goodbye and close; idempotent. Cancelling it lets go at once."""
         ...
 
 
@@ -45,7 +49,7 @@ class MessageChannel(Protocol):
 class DialRequest:
     """Where to connect, and as whom."""
 
-    url: str
+    url: str = field(repr=without_secrets)
     api_key: str | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(factory=dict[str, str], repr=False)
     call_id: str | None = None
@@ -67,11 +71,10 @@ def endpoint(url: str, *, model: str | None, call_id: str | None) -> str:
     ``url`` is the socket itself (``wss://host/v1/realtime``) or the API's base (``https://host/v1``). The model goes into
     the query unless the address names one; a call already has its model. Raises ``ConnectError`` for what is no address.
     """
-    parts = urlsplit(url)
-    scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
-    if scheme not in {"ws", "wss"} or not parts.hostname:
+    parts = _split(url)
+    if parts is None:
         raise ConnectError(
-            f"{url!r} is not an address a realtime socket can be opened at. "
+            f"{without_secrets(url)!r} is not an address a realtime socket can be opened at. "
             "Give one like wss://api.openai.com/v1/realtime, or the API's base like http://127.0.0.1:8080/v1."
         )
     path = parts.path.rstrip("/")
@@ -82,4 +85,18 @@ def endpoint(url: str, *, model: str | None, call_id: str | None) -> str:
         query["model"] = model
     if not path.endswith("/realtime"):
         path += "/realtime"
-    return urlunsplit((scheme, parts.netloc, path, urlencode(query), ""))
+    return urlunsplit((_SCHEMES[parts.scheme], parts.netloc, path, urlencode(query), ""))
+
+
+def without_secrets(url: str) -> str:
+    """Give ``url`` as it may be shown: some services take a key in the query, some proxies a password before the host."""
+    address = re.split(r"[?#]", url, maxsplit=1)[0]
+    return re.sub(r"^(\w+://)?.*@", r"\1", address)
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        return parts if parts.scheme in _SCHEMES and parts.hostname and parts.port != 0 else None
+    except ValueError:  # half an IPv6 address, a port that is no number
+        return None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
         ...
 
     def dumps(event: Mapping[str, Any], /) -> str:
-        """Write JSON on one line."""
+        """Write JSON on one line. Raises ``TypeError`` for what is no JSON."""
         ...
 
     def b64decode(text: str, /) -> bytes:
@@ -32,12 +32,16 @@ else:
         loads = json.loads
 
         def dumps(event):
-            return json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+            return json.dumps(event, separators=(",", ":"))
     else:
         loads = orjson.loads
 
         def dumps(event):
-            return orjson.dumps(event).decode()
+            try:
+                return orjson.dumps(event).decode()
+            except TypeError:
+                # Half a surrogate pair in a tool's output, or no JSON at all: the stdlib escapes the one, names the other.
+                return json.dumps(event, separators=(",", ":"))
 
     try:
         import pybase64

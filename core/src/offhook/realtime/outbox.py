@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 
+from offhook._log import logger
 from offhook.realtime.channel import MessageChannel
 
 
 class Outbox:
     """Sends frames one at a time, first decided first.
 
-    Commands wait until their frame was handed over (backpressure is the caller's business); the receive loop only posts,
-    so that a peer that does not read can never stop us from reading.
+    Commands wait until their frames were handed over (backpressure is the caller's business); the receive loop only posts,
+    so that a peer that does not read can never stop us from reading. A command that is cancelled while it waits has still
+    decided its frames: all of them go out, because the protocol counts on them.
     """
 
     def __init__(self, channel: MessageChannel) -> None:
@@ -26,22 +29,16 @@ class Outbox:
         self._queue.append((text, None))
         self._start_writer()
 
-    async def send(self, text: str) -> None:
-        """Send a frame and return when it was handed over. Raises ``OSError`` once closed."""
-        if self._busy or self._queue:
+    async def send(self, texts: Sequence[str]) -> None:
+        """Send frames and return when they were handed over. Raises ``OSError`` once closed."""
+        if len(texts) == 1 and not self._busy and not self._queue:
+            await self._send_now(texts[0])
+        elif texts:
             sent = asyncio.get_running_loop().create_future()
-            self._queue.append((text, sent))
+            self._queue.extend((text, None) for text in texts[:-1])
+            self._queue.append((texts[-1], sent))
             self._start_writer()
             await sent
-            return
-        # Nothing is before it: no task, no future.
-        self._busy = True
-        try:
-            await self._channel.send(text)
-        finally:
-            self._busy = False
-            if self._queue:
-                self._start_writer()
 
     async def close(self) -> None:
         """Stop sending: what still waits fails with ``OSError``."""
@@ -49,6 +46,16 @@ class Outbox:
             self._writer.cancel()
             await asyncio.gather(self._writer, return_exceptions=True)
         self._fail(ConnectionError("the connection was closed before the frame was sent"))
+
+    async def _send_now(self, text: str) -> None:
+        # Nothing is before it: no task, no future. Channels write before they wait, so cancelling loses nothing here.
+        self._busy = True
+        try:
+            await self._channel.send(text)
+        finally:
+            self._busy = False
+            if self._queue:
+                self._start_writer()
 
     def _start_writer(self) -> None:
         if not self._busy and (self._writer is None or self._writer.done()):
@@ -65,10 +72,13 @@ class Outbox:
                     sent.set_result(None)
         except OSError as error:
             self._fail(error)
+        except Exception as error:  # no waiter may hang, whatever a channel raises
+            logger().exception("send_failed")
+            self._fail(error)
         finally:
             self._busy = False
 
-    def _fail(self, error: OSError) -> None:
+    def _fail(self, error: Exception) -> None:
         while self._queue:
             _, sent = self._queue.popleft()
             if sent is not None and not sent.done():

@@ -41,7 +41,9 @@ _NOTHING: Final[tuple[e.Event, ...]] = ()
 class RealtimeProtocol:
     """One connection's worth of the Realtime API."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, service_plays: bool = False) -> None:
+        """``service_plays``: the audio does not pass through here, because the service plays it (WebRTC, SIP)."""
+        self._service_plays = service_plays
         self.playback = Playback()
         #: The session as the service last described it; empty until it did.
         self.session: Mapping[str, Any] = {}
@@ -160,6 +162,9 @@ class RealtimeProtocol:
         """
         response_id = self._responses.active_id
         effects = _sends(self._responses.cancel() if cancel else [])
+        if self._service_plays:
+            # The service knows what was heard: it truncates by itself, and tells of the flush.
+            return effects + _sends([{"type": "output_audio_buffer.clear"}])
         if response_id is not None:
             self._silenced.add(response_id)
         if not self.playback.playing(now):
@@ -203,7 +208,7 @@ class RealtimeProtocol:
     def _on_speech_started(self, event: s.SpeechStarted, now: float) -> Effects:
         started = e.SpeechStarted(at_ms=event.audio_start_ms, item_id=event.item_id)
         server_cancels = session_config.interrupts_response(self.session)
-        if server_cancels is False:
+        if server_cancels is False or self._service_plays:
             # Both may speak: the application decided that speech alone interrupts nothing.
             return [started]
         return [started, *self.interrupt(now, reason="user_speech", cancel=not server_cancels)]

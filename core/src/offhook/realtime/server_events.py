@@ -332,9 +332,9 @@ def _converter() -> Any:
     from cattrs import Converter  # noqa: PLC0415  # 40 ms that `import offhook` must not cost
 
     converter = Converter(detailed_validation=False)
-    converter.register_structure_hook(Json, _as_object)
     converter.register_structure_hook(str, _as_text)
-    converter.register_structure_hook_func(lambda cls: cls == Json | None, lambda value, _: _as_object_or_none(value))
+    converter.register_structure_hook_func(lambda cls: cls == Json, _as_object)
+    converter.register_structure_hook_func(lambda cls: cls == Json | None, _as_object_or_none)
     return converter
 
 
@@ -344,7 +344,7 @@ def _as_object(value: Any, _: Any) -> Json:
     return value  # pyright: ignore[reportUnknownVariableType]  # JSON has no other keys than strings
 
 
-def _as_object_or_none(value: Any) -> Json | None:
+def _as_object_or_none(value: Any, _: Any) -> Json | None:
     # Some services put a string such as "unimplemented" where others have an object.
     return value if isinstance(value, dict) else None  # pyright: ignore[reportUnknownVariableType]
 

@@ -78,12 +78,13 @@ class OpenAIRealtimeBase(TransportBase):
         headers: Mapping[str, str] | None = None,
         capabilities: Capabilities = REALTIME_CAPABILITIES,
         ack_timeout_s: float = 5.0,
+        service_plays: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Make a transport, disconnected.
 
         ``ack_timeout_s``: how long ``connect()`` waits for the service to accept the config before it goes on with a
-        warning. ``clock`` gives seconds.
+        warning. ``service_plays``: audio travels outside the channel (WebRTC, SIP). ``clock`` gives seconds.
         """
         super().__init__(name, capabilities)
         self._dialer = dialer
@@ -92,6 +93,7 @@ class OpenAIRealtimeBase(TransportBase):
         self._api_key = api_key
         self._headers = dict(headers or {})
         self._ack_timeout_s = ack_timeout_s
+        self._service_plays = service_plays
         self._clock = clock
         self._protocol = RealtimeProtocol()
         self._channel: MessageChannel | None = None
@@ -154,7 +156,7 @@ class OpenAIRealtimeBase(TransportBase):
             call_id=options.call_id,
             session=session_config.to_wire(options.config),
         )
-        self._protocol = RealtimeProtocol()
+        self._protocol = RealtimeProtocol(service_plays=self._service_plays)
         self._channel = await self._dialer(request)
         self._outbox = Outbox(self._channel)
         self._accepted = asyncio.get_running_loop().create_future()

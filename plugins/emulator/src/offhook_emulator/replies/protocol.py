@@ -23,7 +23,10 @@ class ReplyRequest:
 
 @frozen
 class Say:
-    """The assistant says (or, in text mode, writes) this. Pieces of one message follow each other."""
+    """The assistant says (or, in text mode, writes) this.
+
+    The pieces of one message follow each other and are joined as they are: each but the last ends with its space.
+    """
 
     text: str
 

@@ -1,0 +1,51 @@
+"""Running a plain function beside the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+async def run_in_thread(function: Callable[[], T], *, name: str) -> T:
+    """Run ``function`` in a thread of its own and give its result.
+
+    A function that hangs cannot be stopped, only left behind; a daemon thread lets the program end all the same, which
+    the default executor would not. Context variables are those of the caller. Where there are no threads (WebAssembly: a
+    Cloudflare Worker, a browser), it runs here, and the loop waits for it.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if done.done():
+            return
+        if error is not None:
+            done.set_exception(error)
+        else:
+            done.set_result(result)  # type: ignore[arg-type]  # a T, since there was no error
+
+    def run() -> None:
+        result: T | None = None
+        error: BaseException | None = None
+        try:
+            result = context.run(function)
+        except StopIteration as stopped:
+            error = RuntimeError(f"the function raised {stopped!r}")  # a future refuses it
+        except BaseException as raised:  # noqa: BLE001  # it belongs to whoever awaits
+            error = raised
+        # The loop may be gone by now: nobody waits any more.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle, result, error)
+
+    try:
+        threading.Thread(target=run, name=name, daemon=True).start()
+    except RuntimeError:  # can't start new thread
+        run()
+    return await done

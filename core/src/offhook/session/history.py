@@ -1,0 +1,139 @@
+"""The conversation so far: items in linked order, so that a change costs the same at item 2 and at item 2,000."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from attrs import define, evolve, field
+
+from offhook.config import UNSET, Maybe
+from offhook.items import (
+    ContentPart,
+    ConversationItem,
+    FunctionCallItem,
+    InputAudio,
+    MessageItem,
+    OutputAudio,
+)
+
+
+@define(eq=False)
+class _Node:
+    item: ConversationItem
+    before: _Node | None = None
+    after: _Node | None = None
+
+
+@define(eq=False)
+class History:
+    """Items by id, in the order of the conversation. Values come in, nothing comes out: ``items`` is read when wanted."""
+
+    _nodes: dict[str, _Node] = field(init=False, factory=dict)  # pyright: ignore[reportUnknownVariableType]
+    _first: _Node | None = field(init=False, default=None)
+    _last: _Node | None = field(init=False, default=None)
+    _items: tuple[ConversationItem, ...] | None = field(init=False, default=())
+
+    @property
+    def items(self) -> tuple[ConversationItem, ...]:
+        """The items in order; made when first asked for after a change."""
+        if self._items is None:
+            self._items = tuple(self._walk())
+        return self._items
+
+    def get(self, item_id: str) -> ConversationItem | None:
+        """Give the item, if it is known."""
+        node = self._nodes.get(item_id)
+        return node.item if node else None
+
+    def put(self, item: ConversationItem, previous: Maybe[str | None] = UNSET) -> bool:
+        """Add or update an item; tells whether it is new.
+
+        A new item goes after ``previous``, to the front if that is ``None``, and to the end if it is unknown or unset. What
+        is known already (a transcript, a call's output) is not wiped by an update that lacks it.
+        """
+        self._items = None
+        node = self._nodes.get(item.item_id)
+        if node is not None:
+            node.item = _keeping_what_is_known(node.item, item)
+            self._move(node, previous)
+            return False
+        node = self._nodes[item.item_id] = _Node(item)
+        self._insert(node, self._last if previous is UNSET else self._nodes.get(previous or "", None), previous)
+        return True
+
+    def remove(self, item_id: str) -> bool:
+        """Remove an item; tells whether it was there."""
+        node = self._nodes.pop(item_id, None)
+        if node is None:
+            return False
+        self._items = None
+        self._unlink(node)
+        return True
+
+    def heard(self, item_id: str, transcript: str) -> bool:
+        """Fill in what the user said in a spoken message; tells whether the message is new.
+
+        Text that comes before its message makes the message: it will find its place when the service names it.
+        """
+        item = self.get(item_id)
+        if not isinstance(item, MessageItem):
+            return self.put(MessageItem(item_id=item_id, role="user", content=(InputAudio(transcript=transcript),)))
+        parts = tuple(evolve(p, transcript=transcript) if isinstance(p, InputAudio) else p for p in item.content)
+        return self.put(evolve(item, content=parts, status="completed"))
+
+    def _walk(self) -> Iterator[ConversationItem]:
+        node = self._first
+        while node is not None:
+            yield node.item
+            node = node.after
+
+    def _insert(self, node: _Node, before: _Node | None, previous: Maybe[str | None]) -> None:
+        if before is None and previous is not None:
+            before = self._last  # after something we never saw: the end is the best guess
+        node.before = before
+        node.after = before.after if before else self._first
+        if node.before:
+            node.before.after = node
+        else:
+            self._first = node
+        if node.after:
+            node.after.before = node
+        else:
+            self._last = node
+
+    def _unlink(self, node: _Node) -> None:
+        if node.before:
+            node.before.after = node.after
+        else:
+            self._first = node.after
+        if node.after:
+            node.after.before = node.before
+        else:
+            self._last = node.before
+
+    def _move(self, node: _Node, previous: Maybe[str | None]) -> None:
+        """A response's own events do not say where its items go; the conversation's do, a moment later."""
+        before = self._nodes.get(previous) if isinstance(previous, str) else None
+        if before is not None and before is not node.before and before is not node:
+            self._unlink(node)
+            self._insert(node, before, previous)
+
+
+def _keeping_what_is_known(old: ConversationItem, new: ConversationItem) -> ConversationItem:
+    if isinstance(old, MessageItem) and isinstance(new, MessageItem):
+        parts = [_kept(_at(old.content, index), part) for index, part in enumerate(new.content)]
+        # An empty update of a message with content announces nothing.
+        return evolve(new, content=tuple(parts) or old.content)
+    if isinstance(old, FunctionCallItem) and isinstance(new, FunctionCallItem) and new.output is None:
+        return evolve(new, output=old.output, status=old.status if old.output is not None else new.status)
+    return new
+
+
+def _kept(old: ContentPart | None, new: ContentPart) -> ContentPart:
+    if isinstance(new, (InputAudio, OutputAudio)) and not new.transcript and type(old) is type(new):
+        return old
+    return new
+
+
+def _at(parts: tuple[ContentPart, ...], index: int) -> ContentPart | None:
+    return parts[index] if index < len(parts) else None

@@ -1,0 +1,95 @@
+"""Opens a WebSocket with the ``fetch()`` of the Workers runtime."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from offhook.errors import AuthenticationError, ConnectError
+from offhook.realtime.channel import DialRequest
+from offhook.realtime.codec import as_object, loads
+from offhook_cloudflare.channel import WorkerChannel
+from offhook_cloudflare.options import CloudflareOptions
+from offhook_cloudflare.runtime import Runtime, WorkerRuntime
+
+_FORBIDDEN: Final = frozenset({401, 403})
+_OWN_AUTHORIZATION: Final = frozenset({"authorization", "api-key"})
+#: What makes an upgrade of a GET request. The runtime adds the key and the version.
+_UPGRADE: Final = {"connection": "Upgrade", "upgrade": "websocket", "sec-websocket-protocol": "realtime"}
+
+
+class CloudflareDialer:
+    """Opens WebSockets as the options say. ``runtime`` stands in for the Worker's own, in tests."""
+
+    def __init__(self, options: CloudflareOptions, runtime: Runtime | None = None) -> None:
+        self._options = options
+        self._runtime = runtime
+
+    async def __call__(self, request: DialRequest) -> WorkerChannel:
+        """Connect. Raises ``AuthenticationError`` or ``ConnectError``, each with the next step."""
+        runtime = self._runtime or WorkerRuntime()
+        headers = _headers(request)
+        try:
+            async with asyncio.timeout(self._options.open_timeout_s):
+                response = await runtime.fetch(_http(request.url), headers)
+                # None in older runtimes, a falsy object of its own in newer ones.
+                if not response.webSocket:
+                    raise _refused(response.status, await response.text(), request.url)
+                return WorkerChannel(response.webSocket, runtime)
+        except TimeoutError as error:
+            raise ConnectError(f"{_where(request.url)} did not answer in time. Check the url.") from error
+        except runtime.js_error as error:
+            raise ConnectError(_unreachable(error, request.url)) from error
+
+
+def _http(url: str) -> str:
+    """Give the address as ``fetch()`` takes it: it knows http and https alone."""
+    parts = urlsplit(url)
+    return parts._replace(scheme={"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)).geturl()
+
+
+def _headers(request: DialRequest) -> Mapping[str, str]:
+    # Lower case throughout: JavaScript joins the values of names that differ only in case.
+    own = {name.lower(): value for name, value in request.headers.items()}
+    if own.keys() & _OWN_AUTHORIZATION:
+        return {**_UPGRADE, **own}
+    if not request.api_key:
+        raise AuthenticationError(
+            "there is no API key. A Worker's secrets are on env: give api_key=env.OPENAI_API_KEY to the session, after "
+            "`wrangler secret put OPENAI_API_KEY`; without a key, dial an `offhook emulator`, which takes any."
+        )
+    return {**_UPGRADE, "authorization": f"Bearer {request.api_key}", **own}
+
+
+def _refused(status: int, body: str, url: str) -> ConnectError:
+    message, code = _provider_error(body)
+    where = f"{_where(url)} refused the connection with HTTP {status}{f': {message}' if message else ''}"
+    if status in _FORBIDDEN:
+        return AuthenticationError(f"{where}. Check the API key and what it may do.", status=status, code=code)
+    return ConnectError(f"{where}. Check the url and the model.", status=status, code=code)
+
+
+def _provider_error(body: str) -> tuple[str, str | None]:
+    """Read ``{"error": {"message", "code"}}``; anything else is shown as it is, cut short."""
+    try:
+        error = as_object(as_object(loads(body)).get("error"))
+    except ValueError:
+        error = as_object(None)
+    message = error.get("message") or body.strip()[:200]
+    return str(message).rstrip("."), error.get("code")
+
+
+def _unreachable(error: Exception, url: str) -> str:
+    # The runtime does not tell a refused connection from a forbidden one, so the next step names both.
+    return (
+        f"{_where(url)} cannot be reached from this Worker: {error}. Check the url, and that the Worker has network "
+        "permission: its globalOutbound must lead to the internet, and in a local workerd the network service must "
+        'allow "private" for a server on this machine.'
+    )
+
+
+def _where(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

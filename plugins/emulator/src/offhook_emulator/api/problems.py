@@ -1,0 +1,69 @@
+"""HTTP errors in the service's shape: ``{"error": {"message", "type", "param", "code"}}``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from offhook_emulator.model.errors import Refused
+
+_MISSING_KEY: Final = (
+    "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth "
+    "(i.e. Authorization: Bearer YOUR_KEY), or as the WebSocket sub-protocol openai-insecure-api-key.YOUR_KEY."
+)
+# The service echoes part of the key here. A key belongs in no message.
+_WRONG_KEY: Final = "Incorrect API key provided. Use the key that the emulator was started with (--api-key)."
+_EXPIRED_KEY: Final = "The client secret has expired. Make another one with POST /v1/realtime/client_secrets."
+
+
+class Problem(Exception):
+    """A request that gets an error response. ``response`` is what is sent."""
+
+    def __init__(self, status: int, message: str, *, code: str | None = None, param: str | None = None) -> None:
+        super().__init__(message)
+        error = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
+        self.response = JSONResponse({"error": error}, status)
+
+
+def missing_key() -> Problem:
+    """Refuse a request without a key."""
+    return Problem(401, _MISSING_KEY)
+
+
+def wrong_key() -> Problem:
+    """Refuse a key that is not accepted."""
+    return Problem(401, _WRONG_KEY, code="invalid_api_key")
+
+
+def expired_key() -> Problem:
+    """Refuse a client secret that has expired."""
+    return Problem(401, _EXPIRED_KEY, code="invalid_api_key")
+
+
+def refused(refusal: Refused) -> Problem:
+    """Refuse a body, for the reason that a session would refuse it for."""
+    return Problem(400, refusal.message, code=refusal.code, param=refusal.param)
+
+
+def no_such_url(method: str, path: str) -> Problem:
+    """Refuse a path that is not served."""
+    return Problem(404, f"Invalid URL ({method} {path}). The emulator serves WebSockets at /v1/realtime.")
+
+
+async def answer_problem(_request: Request, problem: Exception) -> Response:
+    """Answer a ``Problem``."""
+    if not isinstance(problem, Problem):
+        raise problem
+    return problem.response
+
+
+async def answer_http_exception(request: Request, exception: Exception) -> Response:
+    """Answer what starlette itself refuses: unknown paths and methods."""
+    if not isinstance(exception, HTTPException):
+        raise exception
+    if exception.status_code == 404:  # noqa: PLR2004 - Not Found
+        return no_such_url(request.method, request.url.path).response
+    return Problem(exception.status_code, exception.detail).response

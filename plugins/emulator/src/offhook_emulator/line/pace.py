@@ -1,0 +1,31 @@
+"""How fast audio is sent: faster than it is played, but not all at once.
+
+The service makes speech a few times faster than real time, so that someone who speaks up finds a response to interrupt.
+A voice on this machine may be much faster than that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+#: Audio that is sent at once, so that short replies are not held back.
+_HEAD_START_MS: Final = 3000
+_TIMES_REAL_TIME: Final = 3
+
+
+class Pace:
+    """Holds one reply back. Times in milliseconds of audio."""
+
+    def __init__(self) -> None:
+        self._started: float | None = None
+        self._sent_ms = 0.0
+
+    async def sent(self, duration_ms: float) -> None:
+        """Note that audio was sent, and wait until more may be. Other tasks always get a turn."""
+        now = asyncio.get_running_loop().time()
+        if self._started is None:
+            self._started = now
+        self._sent_ms += duration_ms
+        due_ms = (self._sent_ms - _HEAD_START_MS) / _TIMES_REAL_TIME
+        await asyncio.sleep(max(self._started + due_ms / 1000 - now, 0))

@@ -1,0 +1,153 @@
+"""Opens a WebSocket with the ``websockets`` library and carries messages over it."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from importlib.metadata import version
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+
+from offhook.errors import AuthenticationError, ConnectError
+from offhook.realtime.channel import DialRequest
+from offhook.realtime.codec import as_object, loads
+from offhook_websocket.options import WebSocketOptions
+
+_FORBIDDEN = frozenset({401, 403})
+#: What the library means by obeying the environment, and by going direct.
+_PROXIES: Final[Mapping[str, Literal[True] | None]] = {"auto": True, "none": None}
+_OWN_AUTHORIZATION = frozenset({"authorization", "api-key"})
+
+
+class WebSocketChannel:
+    """A ``MessageChannel`` over an open WebSocket."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+
+    @property
+    def close_code(self) -> int | None:
+        """RFC 6455 close code; 1006 where the other side said no goodbye, ``None`` while open."""
+        return self._connection.close_code
+
+    @property
+    def close_reason(self) -> str:
+        """What the other side said about the end."""
+        return self._connection.close_reason or ""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Iterate over the messages. Text stays bytes: JSON is parsed from them directly."""
+        try:
+            while True:
+                yield await self._connection.recv(decode=False)
+        except ConnectionClosed:
+            return
+
+    async def send(self, text: str) -> None:
+        """Send one text message, waiting while the other side does not read."""
+        try:
+            await self._connection.send(text)
+        except ConnectionClosed as error:
+            raise ConnectionError(f"the WebSocket is closed: {error}") from error
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close with a handshake, within the close timeout."""
+        await self._connection.close(code, reason)
+
+
+class WebSocketDialer:
+    """Opens WebSockets as the options say."""
+
+    def __init__(self, options: WebSocketOptions) -> None:
+        self._options = options
+
+    async def __call__(self, request: DialRequest) -> WebSocketChannel:
+        """Connect. Raises ``AuthenticationError`` or ``ConnectError``, each with the next step."""
+        options = self._options
+        try:
+            connection = await connect(
+                request.url,
+                additional_headers=_headers(request),
+                # Speech does not compress, and trying costs ten times the rest of the work.
+                compression=None,
+                max_size=options.max_size,
+                open_timeout=options.open_timeout_s,
+                ping_interval=options.ping_interval_s,
+                ping_timeout=options.ping_timeout_s,
+                proxy=_PROXIES.get(options.proxy, options.proxy),
+                user_agent_header=f"offhook/{version('offhook-websocket')}",
+                **self._tls(request.url),
+            )
+        except InvalidStatus as error:
+            raise _refused(error, request.url) from error
+        except (OSError, InvalidHandshake, InvalidURI, TimeoutError) as error:
+            raise ConnectError(_unreachable(error, request.url)) from error
+        return WebSocketChannel(connection)
+
+    def _tls(self, url: str) -> dict[str, Any]:
+        if urlsplit(url).scheme != "wss":
+            return {}
+        if self._options.ssl is not None:
+            return {"ssl": self._options.ssl}
+        try:
+            return {"ssl": ssl.create_default_context(cafile=self._options.ca_file)}
+        except OSError as error:
+            raise ConnectError(
+                f"ca_file {self._options.ca_file!r} cannot be read: {error}. Give a file of PEM certificates."
+            ) from error
+
+
+def _headers(request: DialRequest) -> Mapping[str, str]:
+    if request.headers.keys() and {name.lower() for name in request.headers} & _OWN_AUTHORIZATION:
+        return request.headers
+    if not request.api_key:
+        raise AuthenticationError(
+            "there is no API key. Set OPENAI_API_KEY, or api_key in [transports.websocket]; "
+            "without a key, start `offhook emulator`, which takes any."
+        )
+    return {"Authorization": f"Bearer {request.api_key}", **request.headers}
+
+
+def _refused(error: InvalidStatus, url: str) -> ConnectError:
+    status = error.response.status_code
+    body, code = _provider_error(bytes(error.response.body or b""))
+    where = f"{_where(url)} refused the connection with HTTP {status}{f': {body}' if body else ''}"
+    if status in _FORBIDDEN:
+        return AuthenticationError(f"{where}. Check the API key and what it may do.", status=status, code=code)
+    return ConnectError(f"{where}. Check the url and the model.", status=status, code=code)
+
+
+def _provider_error(body: bytes) -> tuple[str, str | None]:
+    """Read ``{"error": {"message", "code"}}``; anything else is shown as it is, cut short."""
+    try:
+        error = as_object(as_object(loads(body)).get("error"))
+    except ValueError:
+        error = as_object(None)
+    message = error.get("message") or body.decode(errors="replace").strip()[:200]
+    return str(message).rstrip("."), error.get("code")
+
+
+def _unreachable(error: Exception, url: str) -> str:
+    where = _where(url)
+    match error:
+        case TimeoutError():
+            return f"{where} did not answer in time. Check the url, the network and the proxy."
+        case ssl.SSLCertVerificationError():
+            why = error.verify_message
+            return (
+                f"{where} shows a certificate that is not trusted ({why}). Set ca_file to the authority's certificate."
+            )
+        case ConnectionRefusedError():
+            return f"nothing listens at {where}. Check the url; for a local server, start `offhook emulator`."
+        case OSError():
+            return f"{where} cannot be reached: {error.strerror or error}. Check the url and the network."
+        case _:
+            return f"{where} does not speak WebSocket there: {error}. Check the url; it usually ends in /v1/realtime."
+
+
+def _where(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}{parts.path}"
