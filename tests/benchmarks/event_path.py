@@ -14,7 +14,6 @@ import statistics
 from collections.abc import Callable
 
 from attrs import frozen
-
 from stream import spoken_turn
 from subjects import Offhook, OpenAIAgents, Subject
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 from event_path import compare, growth
 

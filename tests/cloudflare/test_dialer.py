@@ -128,7 +128,7 @@ async def test_refusal_without_json_is_shown_as_it_is_cut_short(runtime, body, s
 
 
 async def test_network_error_names_the_address_and_the_permission_a_worker_needs(runtime):
-    runtime.answer = runtime.js_error("Network connection lost.")
+    runtime.answer = runtime.js_error("Error: Network connection lost.")
     with pytest.raises(ConnectError) as caught:
         await dial(runtime, url="wss://user:pw@api.example/v1/realtime?token=t")
     message = str(caught.value)
@@ -220,6 +220,7 @@ async def test_listeners_never_raise_because_that_would_kill_the_socket_in_silen
     socket.fire("error")
     assert channel.close_code == 1006
     assert "could not be read" in channel.close_reason
+    assert socket.did("close") == [(1000, "")]
     assert await received(channel) == []
 
 

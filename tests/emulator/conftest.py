@@ -29,7 +29,7 @@ def schema_errors(corpus: Path) -> Callable[[Mapping[str, Any]], list[str]]:
             return [f"{event['type']} is no server event"]
         return [
             f"{event['type']} {error.json_path}: {error.message}"
-            for error in by_type[event["type"]].iter_errors(_without_nulls(event))
+            for error in by_type[event["type"]].iter_errors(without_nulls(event))
         ]
 
     return errors
@@ -41,7 +41,13 @@ def _server_events(schemas: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(name, kind.get("const") or kind["enum"][0]) for name, kind in zip(names, types, strict=True)]
 
 
-def _without_nulls(value: Any) -> Any:
+def without_nulls(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _without_nulls(field) for name, field in value.items() if field is not None}
-    return [_without_nulls(element) for element in value] if isinstance(value, list) else value
+        return {name: without_nulls(field) for name, field in value.items() if field is not None}
+    return [without_nulls(element) for element in value] if isinstance(value, list) else value
+
+
+@pytest.fixture(name="without_nulls")
+def _without_nulls() -> Callable[[Any], Any]:
+    """A function that leaves out, at any depth, every field that is null."""
+    return without_nulls

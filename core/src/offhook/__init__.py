@@ -1,0 +1,296 @@
+"""Live spoken conversations with speech-to-speech models over any transport, chosen by name.
+
+Public names resolve on first use, so that ``import offhook`` costs nothing that is not used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from offhook import errors, events
+    from offhook.agent import RealtimeAgent
+    from offhook.audio.formats import PCM16_24K, PCMA, PCMU, AudioFormat
+    from offhook.capabilities import Capabilities
+    from offhook.config import (
+        UNSET,
+        AudioConfig,
+        AudioInput,
+        AudioOutput,
+        NoiseReduction,
+        SessionConfig,
+        Transcription,
+        TurnDetection,
+    )
+    from offhook.errors import OffhookError
+    from offhook.events import (
+        AudioDone,
+        AudioEvent,
+        AudioInterrupted,
+        AudioTranscriptDelta,
+        ConnectionChange,
+        Dtmf,
+        ErrorEvent,
+        Event,
+        FunctionCall,
+        FunctionCallCancelled,
+        InputTranscriptDelta,
+        ItemDeleted,
+        ItemUpdate,
+        McpApprovalRequest,
+        McpToolCallCompleted,
+        McpToolsListed,
+        OutputSpeechStarted,
+        OutputSpeechStopped,
+        OutputTextDelta,
+        RawEvent,
+        ResumeHandle,
+        ResumptionUpdate,
+        SessionExpiring,
+        SessionReady,
+        SessionUpdated,
+        SpeechStarted,
+        SpeechStopped,
+        TranscriptDelta,
+        TurnDone,
+        TurnStarted,
+        Usage,
+        UsageUpdate,
+        WorkDone,
+        WorkStarted,
+    )
+    from offhook.hookspecs import (
+        SPEC_VERSION,
+        ConnectOptions,
+        RealtimeTransportEventTypes,
+        RealtimeTransportLayer,
+        hookimpl,
+        hookspec,
+    )
+    from offhook.items import (
+        ConversationItem,
+        FunctionCallItem,
+        InputAudio,
+        InputImage,
+        InputText,
+        McpApprovalRequestItem,
+        McpCallItem,
+        MessageItem,
+        OutputAudio,
+        OutputText,
+    )
+    from offhook.plugins import make_transport
+    from offhook.session import RealtimeSession
+    from offhook.session.events import (
+        AgentEnd,
+        AgentStart,
+        AudioStart,
+        AudioStopped,
+        HistoryAdded,
+        HistoryUpdated,
+        ToolEnd,
+        ToolStart,
+        TranscriptEvent,
+    )
+    from offhook.settings import load_settings
+    from offhook.tool import FunctionTool, RunContext, function_tool
+
+    __version__: str
+
+#: Where each public name lives. The imports above say the same to type checkers; a test compares the two.
+_NAMES_OF = {
+    "offhook.agent": ("RealtimeAgent",),
+    "offhook.audio.formats": ("PCM16_24K", "PCMA", "PCMU", "AudioFormat"),
+    "offhook.capabilities": ("Capabilities",),
+    "offhook.config": (
+        "UNSET",
+        "AudioConfig",
+        "AudioInput",
+        "AudioOutput",
+        "NoiseReduction",
+        "SessionConfig",
+        "Transcription",
+        "TurnDetection",
+    ),
+    "offhook.errors": ("OffhookError",),
+    "offhook.events": (
+        "AudioDone",
+        "AudioEvent",
+        "AudioInterrupted",
+        "AudioTranscriptDelta",
+        "ConnectionChange",
+        "Dtmf",
+        "ErrorEvent",
+        "Event",
+        "FunctionCall",
+        "FunctionCallCancelled",
+        "InputTranscriptDelta",
+        "ItemDeleted",
+        "ItemUpdate",
+        "McpApprovalRequest",
+        "McpToolCallCompleted",
+        "McpToolsListed",
+        "OutputSpeechStarted",
+        "OutputSpeechStopped",
+        "OutputTextDelta",
+        "RawEvent",
+        "ResumeHandle",
+        "ResumptionUpdate",
+        "SessionExpiring",
+        "SessionReady",
+        "SessionUpdated",
+        "SpeechStarted",
+        "SpeechStopped",
+        "TranscriptDelta",
+        "TurnDone",
+        "TurnStarted",
+        "Usage",
+        "UsageUpdate",
+        "WorkDone",
+        "WorkStarted",
+    ),
+    "offhook.hookspecs": (
+        "SPEC_VERSION",
+        "ConnectOptions",
+        "RealtimeTransportEventTypes",
+        "RealtimeTransportLayer",
+        "hookimpl",
+        "hookspec",
+    ),
+    "offhook.items": (
+        "ConversationItem",
+        "FunctionCallItem",
+        "InputAudio",
+        "InputImage",
+        "InputText",
+        "McpApprovalRequestItem",
+        "McpCallItem",
+        "MessageItem",
+        "OutputAudio",
+        "OutputText",
+    ),
+    "offhook.plugins": ("make_transport",),
+    "offhook.session": ("RealtimeSession",),
+    "offhook.session.events": (
+        "AgentEnd",
+        "AgentStart",
+        "AudioStart",
+        "AudioStopped",
+        "HistoryAdded",
+        "HistoryUpdated",
+        "ToolEnd",
+        "ToolStart",
+        "TranscriptEvent",
+    ),
+    "offhook.settings": ("load_settings",),
+    "offhook.tool": ("FunctionTool", "RunContext", "function_tool"),
+}
+_MODULES = frozenset({"errors", "events"})
+_MODULE_OF = {name: module for module, names in _NAMES_OF.items() for name in names}
+
+__all__ = [
+    "PCM16_24K",
+    "PCMA",
+    "PCMU",
+    "SPEC_VERSION",
+    "UNSET",
+    "AgentEnd",
+    "AgentStart",
+    "AudioConfig",
+    "AudioDone",
+    "AudioEvent",
+    "AudioFormat",
+    "AudioInput",
+    "AudioInterrupted",
+    "AudioOutput",
+    "AudioStart",
+    "AudioStopped",
+    "AudioTranscriptDelta",
+    "Capabilities",
+    "ConnectOptions",
+    "ConnectionChange",
+    "ConversationItem",
+    "Dtmf",
+    "ErrorEvent",
+    "Event",
+    "FunctionCall",
+    "FunctionCallCancelled",
+    "FunctionCallItem",
+    "FunctionTool",
+    "HistoryAdded",
+    "HistoryUpdated",
+    "InputAudio",
+    "InputImage",
+    "InputText",
+    "InputTranscriptDelta",
+    "ItemDeleted",
+    "ItemUpdate",
+    "McpApprovalRequest",
+    "McpApprovalRequestItem",
+    "McpCallItem",
+    "McpToolCallCompleted",
+    "McpToolsListed",
+    "MessageItem",
+    "NoiseReduction",
+    "OffhookError",
+    "OutputAudio",
+    "OutputSpeechStarted",
+    "OutputSpeechStopped",
+    "OutputText",
+    "OutputTextDelta",
+    "RawEvent",
+    "RealtimeAgent",
+    "RealtimeSession",
+    "RealtimeTransportEventTypes",
+    "RealtimeTransportLayer",
+    "ResumeHandle",
+    "ResumptionUpdate",
+    "RunContext",
+    "SessionConfig",
+    "SessionExpiring",
+    "SessionReady",
+    "SessionUpdated",
+    "SpeechStarted",
+    "SpeechStopped",
+    "ToolEnd",
+    "ToolStart",
+    "TranscriptDelta",
+    "TranscriptEvent",
+    "Transcription",
+    "TurnDetection",
+    "TurnDone",
+    "TurnStarted",
+    "Usage",
+    "UsageUpdate",
+    "WorkDone",
+    "WorkStarted",
+    "__version__",
+    "errors",
+    "events",
+    "function_tool",
+    "hookimpl",
+    "hookspec",
+    "load_settings",
+    "make_transport",
+]
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module  # noqa: PLC0415  # as everything here: only where it is used
+
+    if name in _MODULES:
+        return import_module(f"offhook.{name}")
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415  # 30 ms
+
+        value = version("offhook")
+    elif name in _MODULE_OF:
+        value = getattr(import_module(_MODULE_OF[name]), name)
+    else:
+        raise AttributeError(f"module 'offhook' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

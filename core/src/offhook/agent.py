@@ -13,7 +13,7 @@ class RealtimeAgent:
     """An agent: its instructions, its voice and its tools.
 
     ``voice`` is one of the service's names; ``None`` leaves the choice to the session config. Raises ``ToolError`` where
-    two tools have one name.
+    two tools have one name, or one is no tool.
     """
 
     name: str
@@ -22,6 +22,12 @@ class RealtimeAgent:
     voice: str | None = None
 
     def __attrs_post_init__(self) -> None:
+        for tool in self.tools:
+            if not isinstance(tool, FunctionTool):  # pyright: ignore[reportUnnecessaryIsInstance]  # not everyone has a checker
+                raise ToolError(
+                    f"agent {self.name!r} was given {tool!r} as a tool. Decorate the function with @function_tool, or pass "
+                    "function_tool(…)."
+                )
         names = [tool.name for tool in self.tools]
         doubles = sorted({name for name in names if names.count(name) > 1})
         if doubles:

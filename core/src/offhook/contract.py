@@ -64,25 +64,29 @@ class _Command:
 
 def _attribute_faults(transport: object) -> Iterator[str]:
     for name, (expected, fits) in _ATTRIBUTES.items():
-        try:
-            value = getattr(transport, name)
-        except Exception as error:  # noqa: BLE001  # a property that raises is a fault like another
-            yield f"its attribute {name} cannot be read ({type(error).__name__}: {error})"
-        else:
-            if not fits(value):
-                yield f"its attribute {name} must be {expected}, and is {value!r}"
+        value = _look(transport, name)
+        if not fits(value):
+            yield f"its attribute {name} must be {expected}, and is {value!r}"
 
 
 def _command_faults(transport: object) -> Iterator[str]:
     for name, command in _commands(RealtimeTransportLayer).items():
-        if not _fits(getattr(transport, name, None), command):
+        if not _fits(_look(transport, name), command):
             yield f"it needs {command.text}"
-    flags = getattr(transport, "capabilities", None)
+    flags = _look(transport, "capabilities")
     if not isinstance(flags, Capabilities):
         return
     for name, command in _commands(OptionalCommands).items():
-        if _PROMISED[name](flags) and not _fits(getattr(transport, name, None), command):
+        if _PROMISED[name](flags) and not _fits(_look(transport, name), command):
             yield f"its capabilities promise {command.text}"
+
+
+def _look(transport: object, name: str) -> object:
+    """Give the attribute; a property that raises, like one that is missing, gives its exception, which fits nothing."""
+    try:
+        return getattr(transport, name)
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is told as a fault
+        return error
 
 
 @cache

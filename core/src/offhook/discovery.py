@@ -127,15 +127,20 @@ def pip_line(group: Group, name: str) -> str:
 
 
 def _claim(entry: EntryPoint) -> Claim:
-    # Broken metadata may have lost its name or version; it is listed all the same, and told as such.
-    metadata = entry.dist.metadata if entry.dist is not None else {}
     return Claim(
         name=entry.name,
-        distribution=metadata["Name"] if "Name" in metadata else "(a distribution without a name)",
-        version=metadata["Version"] if "Version" in metadata else "(no version)",
+        distribution=_metadata(entry, "Name"),
+        version=_metadata(entry, "Version"),
         value=entry.value,
         entry_point=entry,
     )
+
+
+def _metadata(entry: EntryPoint, key: str) -> str:
+    if entry.dist is not None and key in entry.dist.metadata:
+        return entry.dist.metadata[key]
+    # Broken metadata is listed all the same, and told as such.
+    return f"(no {key.lower()})"
 
 
 def _canonical(distribution: str) -> str:
@@ -183,8 +188,9 @@ def _not_found(group: Group, name: str, installed: Collection[str], asked_by: st
     near = difflib.get_close_matches(name.lower(), {*installed, *group.installs}, n=1)
     if not near:
         known = ", ".join(sorted(set(group.installs) - set(installed)))
-        more = f" The distribution that gives it has to be installed; ours also offer: {known}." if known else ""
-        return f"no {group.noun} named {name!r}{asked} is installed.{more} {told}"
+        ours = f" Of ours these are not installed: {known}." if known else ""
+        step = f"Choose an installed {group.noun}, or install the distribution that gives this one."
+        return f"no {group.noun} named {name!r}{asked} is installed. {step} {told}{ours}"
     install = "" if near[0] in installed else f" Run: {pip_line(group, near[0])}."
     return f"no {group.noun} named {name!r}{asked} is installed. Did you mean {near[0]!r}?{install} {told}"
 

@@ -40,7 +40,7 @@ class ConnectOptions:
     """What ``connect()`` may be told; every field beats the transport's own options for this connection."""
 
     api_key: ApiKey | None = field(default=None, repr=False)
-    url: str | None = None
+    url: str | None = field(default=None, repr=False)  # some services take a key in the query
     model: str | None = None
     #: Attach to an existing call (SIP, or the sideband of a WebRTC call).
     call_id: str | None = None

@@ -54,7 +54,7 @@ def make_transport(
     it cannot be had, ``ConfigError`` where its options are wrong, and ``ContractError`` where it is not a transport.
     """
     settings = settings if settings is not None else load_settings()
-    asked_by = str(settings.where("transport")) if name is None else ""
+    asked_by = settings.asked_by("transport") if name is None else ""
     chosen = load_transport(name or settings.transport, settings, asked_by=asked_by)
     return chosen.make(options_for(settings, chosen.claim.name, chosen.options_class, **options))
 
@@ -85,10 +85,11 @@ def _checked(claim: Claim, row: Listed) -> Listed:
     try:
         loaded = _load_transport(claim)
         return evolve(row, state="loaded", capabilities=_capabilities(loaded))
-    except PluginIncompatible as error:
-        return evolve(row, state="incompatible", reason=str(error))
     except OffhookError as error:
-        return evolve(row, state="broken", reason=str(error))
+        state = "incompatible" if isinstance(error, PluginIncompatible) else "broken"
+        # The row says whose it is, and the list shows what else works.
+        reason = str(error).removeprefix(_subject(TRANSPORTS, claim)).partition(_others_work(TRANSPORTS))[0]
+        return evolve(row, state=state, reason=reason.strip(" ."))
 
 
 def _capabilities(loaded: LoadedTransport) -> Capabilities | None:
@@ -134,7 +135,7 @@ def _check_version(claim: Claim, plugin: object) -> None:
         return
     older = claim.distribution if major < SPEC_VERSION[0] else "offhook"
     raise PluginIncompatible(
-        f"the transport {claim.name!r} ({claim}) is written for version {major}.{minor} of the contract, and this offhook "
+        f"{_subject(TRANSPORTS, claim)} is written for version {major}.{minor} of the contract, and this offhook "
         f"has {SPEC_VERSION[0]}.{SPEC_VERSION[1]}. Run: pip install --upgrade {older}.",
         name=claim.name,
     )
@@ -178,7 +179,15 @@ def _left_out(function: Any) -> bool:
 def _broken(group: Group, claim: Claim, what: str, error: BaseException | None = None) -> PluginBroken:
     why = f": {type(error).__name__}: {' '.join(str(error).split())}".rstrip(": .") if error is not None else ""
     return PluginBroken(
-        f"the {group.noun} {claim.name!r} ({claim}) {what}{why}. Other {group.noun}s still work. "
+        f"{_subject(group, claim)} {what}{why}. {_others_work(group)} "
         f"Install a working version: pip install --upgrade {claim.distribution}.",
         name=claim.name,
     )
+
+
+def _subject(group: Group, claim: Claim) -> str:
+    return f"the {group.noun} {claim.name!r} ({claim})"
+
+
+def _others_work(group: Group) -> str:
+    return f"Other {group.noun}s still work."

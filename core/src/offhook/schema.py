@@ -7,7 +7,19 @@ import inspect
 import types
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,
+    Required,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 from attrs import NOTHING, fields, frozen, has
 
@@ -15,6 +27,7 @@ from offhook.errors import ToolError
 
 Json = dict[str, Any]
 _PRIMITIVES: Mapping[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
+_ARRAYS = frozenset({list, tuple, set, frozenset, Sequence})
 
 
 @frozen
@@ -36,7 +49,7 @@ class Parameters:
 
 def parameters_of(function: Callable[..., Any], descriptions: Mapping[str, str], *, skip: frozenset[str]) -> Parameters:
     """Read the signature of ``function``, leaving out ``skip``. Raises ``ToolError`` for what JSON cannot carry."""
-    hints = get_type_hints(function, include_extras=True)
+    hints = hints_of(function)
     properties: Json = {}
     kinds: dict[str, Any] = {}
     required: list[str] = []
@@ -51,29 +64,53 @@ def parameters_of(function: Callable[..., Any], descriptions: Mapping[str, str],
         properties[name] = _described(schema_of(kinds[name], _name(function)), descriptions.get(name))
         if parameter.default is parameter.empty:
             required.append(name)
-        elif parameter.default is not None:
-            properties[name]["default"] = _plain(parameter.default)
+        elif _is_json(default := _plain(parameter.default)):
+            properties[name]["default"] = default
     schema: Json = {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
     return Parameters(schema, kinds)
 
 
+def hints_of(function: Callable[..., Any]) -> Mapping[str, Any]:
+    """Give the annotations of a function as types. Raises ``ToolError`` for a name that is not known at run time."""
+    # What has annotations of its own: of a partial it is its function, of an object the method that is called.
+    inner = getattr(function, "func", function)
+    return _hints(inner if inspect.isroutine(inner) else type(inner).__call__, _name(function))
+
+
+def _hints(annotated: Any, where: str) -> Mapping[str, Any]:
+    try:
+        return get_type_hints(annotated, include_extras=True)
+    except NameError as error:
+        raise ToolError(
+            f"{where}: its annotations cannot be read: {error}. Import the type at the top of the module, and not under "
+            "TYPE_CHECKING or within a function."
+        ) from error
+
+
 def schema_of(kind: Any, where: str) -> Json:
     """Give the JSON schema of a type: primitives, Literal, Enum, list, dict, unions, attrs classes and TypedDicts."""
-    if kind in _PRIMITIVES or kind is Any:
-        return {"type": _PRIMITIVES[kind]} if kind is not Any else {}
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
         note = next((entry for entry in arguments[1:] if isinstance(entry, str)), None)
         return _described(schema_of(arguments[0], where), note)
+    if origin in {Required, NotRequired}:
+        return schema_of(arguments[0], where)
     if origin is Literal:
         return _enumeration(arguments)
     if origin in {Union, types.UnionType}:
         return {"anyOf": [schema_of(entry, where) for entry in arguments]}
+    if kind in _PRIMITIVES or kind is Any:
+        return {} if kind is Any else {"type": _PRIMITIVES[kind]}
     return _schema_of_container(kind, origin or kind, arguments, where)
 
 
 def _schema_of_container(kind: Any, container: Any, arguments: Sequence[Any], where: str) -> Json:
-    if container in {list, tuple, set, frozenset, Sequence}:
+    if container is tuple and arguments and arguments[-1] is not ...:
+        elements = [schema_of(entry, where) for entry in arguments]
+        same = all(element == elements[0] for element in elements)
+        items = elements[0] if same else {"anyOf": elements}
+        return {"type": "array", "items": items, "minItems": len(elements), "maxItems": len(elements)}
+    if container in _ARRAYS:
         return {"type": "array", **({"items": schema_of(arguments[0], where)} if arguments else {})}
     if container in {dict, Mapping}:
         return {"type": "object"}
@@ -81,29 +118,43 @@ def _schema_of_container(kind: Any, container: Any, arguments: Sequence[Any], wh
 
 
 def _schema_of_class(kind: Any, where: str) -> Json:
-    required: list[str]
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        return _enumeration([entry.value for entry in kind])
-    cls: type[Any] = kind
-    if has(cls):
-        hints = get_type_hints(cls, include_extras=True)
-        required = [entry.name for entry in fields(cls) if entry.default is NOTHING]
-    elif is_typeddict(cls):
-        hints = get_type_hints(cls, include_extras=True)
-        required = sorted(getattr(cls, "__required_keys__", ()))
-    else:
-        raise ToolError(
-            f"{where}: {kind!r} has no JSON schema. Use str, int, float, bool, Literal, Enum, list, dict, "
-            "an attrs class or a TypedDict."
-        )
-    properties = {name: schema_of(hint, where) for name, hint in hints.items()}
+        return _enumeration(list(kind))
+    members = _members(kind, where)
+    try:
+        properties = {name: schema_of(hint, where) for name, (hint, _) in members.items()}
+    except RecursionError:
+        raise ToolError(f"{where}: {kind!r} contains itself, which a tool's schema cannot say.") from None
+    required = [name for name, (_, is_required) in members.items() if is_required]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
-def _enumeration(values: Sequence[Any]) -> Json:
+def _members(kind: Any, where: str) -> Mapping[str, tuple[Any, bool]]:
+    """Give the members of a class, each with its type and whether it must be there."""
+    if has(kind):
+        hints = _hints(kind, where)
+        return {
+            entry.name: (hints.get(entry.name, Any), entry.default is NOTHING) for entry in fields(kind) if entry.init
+        }
+    if is_typeddict(kind):
+        return {name: (hint, _is_required(kind, name, hint)) for name, hint in _hints(kind, where).items()}
+    raise ToolError(
+        f"{where}: {kind!r} has no JSON schema. Use str, int, float, bool, Literal, Enum, list, dict, "
+        "an attrs class or a TypedDict."
+    )
+
+
+def _is_required(kind: Any, name: str, hint: Any) -> bool:
+    # The class itself cannot tell where its annotations are strings.
+    mark = get_origin(hint)
+    return mark is Required or (mark is not NotRequired and name in kind.__required_keys__)
+
+
+def _enumeration(entries: Sequence[Any]) -> Json:
+    values = [_plain(entry) for entry in entries]
     kinds = {_PRIMITIVES.get(type(value)) for value in values}
     kind = kinds.pop() if len(kinds) == 1 else None
-    return {**({"type": kind} if kind else {}), "enum": list(values)}
+    return {**({"type": kind} if kind else {}), "enum": values}
 
 
 def _described(schema: Json, description: str | None) -> Json:
@@ -127,7 +178,8 @@ def _converter() -> Any:
     for kind in (str, int, float, bool):
         converter.register_structure_hook(kind, _strictly)
     # Models give "3" or 3.0 for 3 seldom enough that guessing what they meant costs more than telling them.
-    converter.register_structure_hook_func(_is_union_of_plain, _one_of)
+    converter.register_structure_hook_func(_is_union, _one_of)
+    converter.register_structure_hook_func(_is_array, _array)
     return converter
 
 
@@ -141,7 +193,7 @@ def _strictly(value: Any, kind: type) -> Any:
     return value
 
 
-def _is_union_of_plain(kind: Any) -> bool:
+def _is_union(kind: Any) -> bool:
     return get_origin(kind) in {Union, types.UnionType}
 
 
@@ -158,8 +210,37 @@ def _one_of(value: Any, kind: Any) -> Any:
     raise ToolError(f"{value!r} is none of {schema_of(kind, 'it')['anyOf']}")
 
 
+def _is_array(kind: Any) -> bool:
+    return (get_origin(kind) or kind) in _ARRAYS
+
+
+def _array(value: Any, kind: Any) -> Any:
+    """By hand, because a string would pass for an array of its letters."""
+    if not isinstance(value, list):
+        raise ToolError(f"expected array, got {value!r}")
+    values = cast("list[Any]", value)
+    container, arguments = get_origin(kind) or kind, get_args(kind)
+    kinds: Sequence[Any] = [arguments[0] if arguments else Any] * len(values)
+    if container is tuple and arguments and arguments[-1] is not ...:
+        kinds = arguments
+    if len(kinds) != len(values):
+        raise ToolError(f"expected array of {len(kinds)}, got {value!r}")
+    make: Callable[[Any], Any] = list if container is Sequence else container
+    return make([_converter().structure(element, entry) for element, entry in zip(values, kinds, strict=True)])
+
+
 def _plain(value: Any) -> Any:
     return value.value if isinstance(value, enum.Enum) else value
+
+
+def _is_json(value: Any) -> bool:
+    """Whether a default can be shown to the model: a plain value, or lists and objects of them."""
+    if isinstance(value, (list, tuple)):
+        return all(_is_json(entry) for entry in cast("Sequence[Any]", value))
+    if isinstance(value, dict):
+        items = cast("dict[Any, Any]", value).items()
+        return all(isinstance(key, str) and _is_json(entry) for key, entry in items)
+    return value is not None and type(value) in _PRIMITIVES
 
 
 def _name(function: Callable[..., Any]) -> str:

@@ -30,7 +30,8 @@ from attrs import evolve, field, frozen
 
 from offhook.config import SessionConfig
 from offhook.errors import ConfigError
-from offhook.structure import Placed, Where, build, fields_of, from_text, is_secret, kind_of, read, value_of
+from offhook.kinds import from_text
+from offhook.structure import Placed, Where, build, fields_of, is_secret, kind_of, read, value_of
 
 OptionsT = TypeVar("OptionsT")
 
@@ -58,11 +59,16 @@ class Settings(_Keys):
 
     #: The file that was read, if there was one.
     source: Path | None = None
+    _root: Where = field(default=Where("the settings"), repr=False, eq=False, alias="root")
     _places: Mapping[str, Where] = field(factory=dict[str, Where], repr=False, eq=False, alias="places")
 
     def where(self, key: str) -> Where:
-        """Say where a top-level key was set."""
-        return self._places.get(key, Where("the settings", (key,)))
+        """Say where a top-level key is set, or could be."""
+        return self._places.get(key, self._root.at(key))
+
+    def asked_by(self, key: str) -> str:
+        """Say who set a top-level key; nothing where it is the default."""
+        return str(self._places.get(key, ""))
 
 
 def load_settings(
@@ -81,14 +87,15 @@ def load_settings(
     folder = Path(cwd) if cwd is not None else Path.cwd()
     named = path if path is not None else environ.get("OFFHOOK_CONFIG")
     source = folder / Path(named).expanduser() if named else _nearest(folder)
-    placed = _of_file(source) if source else {}
-    placed |= _of_environment(environ)
+    root, table = _of_file(source) if source else (Where(FILE_NAME), dict[str, Any]())
+    placed = read(_Keys, table, root)
+    placed |= _of_environment(_Keys, {"transport": "OFFHOOK_TRANSPORT", "block": "OFFHOOK_BLOCK"}, environ)
     given = read(_Keys, arguments, _ARGUMENTS)
     if "session" in placed and "session" in given:
         given["session"] = evolve(given["session"], value=given["session"].value.over(placed["session"].value))
     placed |= given
     places = {key: entry.where for key, entry in placed.items()}
-    return Settings(source=source, places=places, **{key: entry.value for key, entry in placed.items()})
+    return Settings(source=source, root=root, places=places, **{key: entry.value for key, entry in placed.items()})
 
 
 def options_for(
@@ -102,38 +109,27 @@ def options_for(
 
     Raises ``ConfigError`` naming where the mistake stands; the value of a field that stays out of ``repr`` is not shown.
     """
-    where = settings.where("transports").at(name)
+    # All tables together are secret, because some may hold keys; of this one it is known which fields are.
+    where = evolve(settings.where("transports"), secret=False).at(name)
     placed = read(options_class, settings.transports.get(name, {}), where)
-    placed |= _options_of_environment(name, options_class, environ)
+    placed |= _of_environment(options_class, {key: variable_of(name, key) for key in fields_of(options_class)}, environ)
     placed |= read(options_class, arguments, _ARGUMENTS)
-    table = where if settings.source else Where(f"[{where.key}] of {FILE_NAME}")
-    return build(options_class, placed, table)
+    return build(options_class, placed, where)
 
 
-def _of_file(source: Path) -> dict[str, Placed]:
-    table = _parse(source)
-    where = Where(str(source), folder=source.parent)
+def _of_file(source: Path) -> tuple[Where, Mapping[str, Any]]:
+    where, table = Where(str(source), folder=source.parent), _parse(source)
     if source.name != "pyproject.toml":
-        return read(_Keys, table, where)
-    return read(_Keys, _tool_offhook(table, where), where.at("tool").at("offhook"))
+        return where, table
+    return where.at("tool").at("offhook"), _tool_offhook(table, where)
 
 
-def _of_environment(environ: Mapping[str, str]) -> dict[str, Placed]:
-    known = fields_of(_Keys)
-    variables = {"transport": "OFFHOOK_TRANSPORT", "block": "OFFHOOK_BLOCK"}
-    return {
-        key: Placed(from_text(kind_of(_Keys, known[key]), environ[variable]), Where(variable))
-        for key, variable in variables.items()
-        if environ.get(variable)
-    }
-
-
-def _options_of_environment(name: str, options_class: type[Any], environ: Mapping[str, str]) -> dict[str, Placed]:
+def _of_environment(cls: type[Any], variables: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, Placed]:
+    known = fields_of(cls)
     placed: dict[str, Placed] = {}
-    for key, entry in fields_of(options_class).items():
-        variable = variable_of(name, key)
+    for key, variable in variables.items():
         if text := environ.get(variable):
-            where, kind = Where(variable, secret=is_secret(entry)), kind_of(options_class, entry)
+            where, kind = Where(variable, secret=is_secret(known[key])), kind_of(cls, known[key])
             placed[key] = Placed(value_of(kind, from_text(kind, text), where), where)
     return placed
 

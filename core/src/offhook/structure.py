@@ -7,52 +7,22 @@ value may be ``None``, the string ``"none"`` means it.
 from __future__ import annotations
 
 import difflib
-import tomllib
-from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Annotated, Any, Final, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from types import NoneType
+from typing import Any, Final, Literal, TypeAlias, TypeVar, cast, get_args, get_type_hints
 
-from attrs import NOTHING, Attribute, evolve, fields, frozen, has
+from attrs import NOTHING, Attribute, evolve, fields, frozen
 
-from offhook.config import Unset
 from offhook.errors import ConfigError, ContractError, OffhookError
+from offhook.kinds import LISTS, SCALARS, TABLES, UNIONS, Kind, bare, describe, element, is_attrs
 
 T = TypeVar("T")
-Kind = Any
-Table = Mapping[str, Any]
+Table: TypeAlias = Mapping[str, Any]
 
-_SCALARS: Final[Mapping[Kind, str]] = {
-    str: "a string",
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    Path: "a path",
-    NoneType: '"none"',
-}
-_TABLES: Final = frozenset({dict, Mapping, MutableMapping})
-#: Kinds of lists, and what they are read into.
-_LISTS: Final[Mapping[Kind, Callable[[list[Any]], Any]]] = {
-    list: list,
-    tuple: tuple,
-    set: set,
-    frozenset: frozenset,
-    Sequence: tuple,
-    Collection: tuple,
-}
 #: What a file can hold. Anything else was given by a program, which knows what it does.
 _OF_A_FILE: Final = (str, bool, int, float, Mapping, list, NoneType)
-_BOOLEANS: Final = {
-    "1": True,
-    "true": True,
-    "yes": True,
-    "on": True,
-    "0": False,
-    "false": False,
-    "no": False,
-    "off": False,
-}
 _LONGEST_SHOWN: Final = 60
 
 
@@ -73,12 +43,12 @@ class Where:
         return evolve(self, keys=(*self.keys, key), secret=self.secret or secret)
 
     @property
-    def key(self) -> str:
-        """The dotted key."""
+    def dotted(self) -> str:
+        """The keys alone."""
         return ".".join(self.keys)
 
     def __str__(self) -> str:
-        return f"{self.key} in {self.source}" if self.keys else self.source
+        return f"{self.dotted} in {self.source}" if self.keys else self.source
 
 
 @frozen
@@ -110,7 +80,9 @@ def build(cls: type[T], placed: Mapping[str, Placed], where: Where) -> T:
     """Make an instance from what was read, perhaps from several places. ``where`` is where more can be added."""
     missing = [name for name, entry in fields_of(cls).items() if entry.default is NOTHING and name not in placed]
     if missing:
-        raise ConfigError(f"{_and(missing)} must be set. Add {'it' if len(missing) == 1 else 'them'} to {where}.")
+        raise ConfigError(
+            f"{' and '.join(missing)} must be set; add {'it' if len(missing) == 1 else 'them'} to {where}."
+        )
     try:
         return cls(**{name: entry.value for name, entry in placed.items()})
     except OffhookError:
@@ -128,84 +100,39 @@ def fields_of(cls: type[Any]) -> dict[str, Attribute[Any]]:
 
 
 def is_secret(entry: Attribute[Any]) -> bool:
-    """Tell whether a field's value may be shown: what stays out of ``repr`` stays out of messages."""
-    return entry.repr is False
+    """Tell whether a field's value must not be shown: what ``repr`` does not show as it is stays out of messages."""
+    return entry.repr is not True
 
 
 def kind_of(cls: type[Any], entry: Attribute[Any]) -> Kind:
     """Give a field's type. A converter takes what it is given: its own errors say what it wanted."""
-    return Any if entry.converter is not None else _hints(cls).get(entry.name, Any)
+    converter = cast("Any", entry).converter
+    return _hints(cls).get(entry.name, Any) if converter is None else Any
 
 
 def value_of(kind: Kind, value: Any, where: Where) -> Any:
     """Give ``value`` as ``kind`` wants it. Raises ``ConfigError`` naming the place, what is expected and what it is."""
-    kind, origin = _bare(kind)
-    if kind is Any or isinstance(kind, TypeVar):
-        return value
-    if origin in {Union, UnionType}:
-        return _one_of(get_args(kind), value, where)
-    if origin is Literal:
-        return _choice(kind, value, where)
-    if kind in _SCALARS:
-        return _scalar(kind, value, where)
-    if origin in _LISTS:
-        return _list(kind, origin, value, where)
-    if origin in _TABLES:
-        return _table(kind, value, where)
-    if isinstance(kind, type) and has(cast("type[Any]", kind)) and isinstance(value, Mapping):
-        return structure(cast("type[Any]", kind), cast("Table", value), where)
-    return _object(kind, origin, value, where)
+    kind, origin = bare(kind)
+    return _READERS.get(origin, _object)(kind, value, where)
 
 
-def from_text(kind: Kind, text: str) -> Any:
-    """Give what the text of an environment variable means for a field of ``kind``, yet to be validated.
-
-    Text where text is wanted; ``a,b`` for lists; 1/0, yes/no, on/off for booleans; otherwise as TOML would have it.
-    """
-    kinds = set(_members(kind))
-    if bool in kinds and text.lower() in _BOOLEANS:
-        return _BOOLEANS[text.lower()]
-    for member in kinds:
-        if _bare(member)[1] in _LISTS and not text.lstrip().startswith("["):
-            return [from_text(_element(member), part.strip()) for part in text.split(",") if part.strip()]
-    value = _toml(text)
-    takes_text = not kinds.isdisjoint({str, Path, Any})
-    return value if type(value) in kinds or not takes_text else text
+def _anything(_kind: Kind, value: Any, _where: Where) -> Any:
+    return value
 
 
-def _bare(kind: Kind) -> tuple[Kind, Kind]:
-    """Take off what only annotates, and give the type with its unsubscripted form."""
-    kind = getattr(kind, "__value__", kind)  # an alias of the ``type`` statement
-    if get_origin(kind) is Annotated:
-        return _bare(get_args(kind)[0])
-    return kind, get_origin(kind) or kind
-
-
-def _members(kind: Kind) -> Iterator[Kind]:
-    kind, origin = _bare(kind)
-    if origin in {Union, UnionType}:
-        for member in get_args(kind):
-            yield from _members(member)
-    elif origin is Literal:
-        yield from {type(choice) for choice in get_args(kind)}
-    else:
-        yield kind
-
-
-def _one_of(kinds: Sequence[Kind], value: Any, where: Where) -> Any:
+def _one_of(kind: Kind, value: Any, where: Where) -> Any:
+    kinds = get_args(kind)
     if NoneType in kinds and value == "none":
         return None
-    if isinstance(value, Mapping):
-        # A mistake inside a table is told where it is, not as "no table".
-        for kind in kinds:
-            if isinstance(kind, type) and has(cast("type[Any]", kind)):
-                return value_of(kind, value, where)
-    for kind in kinds:
+    if isinstance(value, Mapping) and (tables := [member for member in kinds if is_attrs(member)]):
+        # A mistake inside a table is told where it is, not as "this is no table".
+        return value_of(tables[0], value, where)
+    for member in kinds:
         try:
-            return value_of(kind, value, where)
+            return value_of(member, value, where)
         except ConfigError:
             continue
-    raise _wrong(where, describe(Union[tuple(kinds)]), value)  # noqa: UP007  # made from values
+    raise _wrong(kind, value, where)
 
 
 def _choice(kind: Kind, value: Any, where: Where) -> Any:
@@ -213,8 +140,7 @@ def _choice(kind: Kind, value: Any, where: Where) -> Any:
     for choice in choices:
         if type(choice) is type(value) and choice == value:
             return choice
-    near = _near(value, [choice for choice in choices if isinstance(choice, str)]) if isinstance(value, str) else None
-    raise _wrong(where, describe(kind), value, f" Did you mean {near!r}?" if near and not where.secret else "")
+    raise _wrong(kind, value, where)
 
 
 def _scalar(kind: Kind, value: Any, where: Where) -> Any:
@@ -223,72 +149,56 @@ def _scalar(kind: Kind, value: Any, where: Where) -> Any:
         return where.folder / path if where.folder is not None else path
     if kind is float and type(value) is int:
         return float(value)
-    # By type, not isinstance: true is no number. Paths and subclasses of str come from programs.
-    if type(value) is kind or (isinstance(value, kind) and not isinstance(value, bool)):
+    # true is a number to isinstance, and to nobody else.
+    if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
         return value
     if kind is NoneType and value == "none":
         return None
-    raise _wrong(where, describe(kind), value)
+    raise _wrong(kind, value, where)
 
 
-def _list(kind: Kind, origin: Kind, value: Any, where: Where) -> Any:
+def _list(kind: Kind, value: Any, where: Where) -> Any:
     if not isinstance(value, (list, tuple, set, frozenset)):
-        raise _wrong(where, describe(kind), value)
+        raise _wrong(kind, value, where)
     values = list(cast("Collection[Any]", value))
-    arguments = get_args(kind)
-    if origin is tuple and arguments and arguments[-1] is not Ellipsis:
-        if len(values) != len(arguments):
-            raise _wrong(where, f"a list of {len(arguments)}", value)
-        return tuple(value_of(part, entry, where) for part, entry in zip(arguments, values, strict=True))
-    return _LISTS[origin]([value_of(_element(kind), entry, where) for entry in values])
+    kind, origin = bare(kind)
+    kinds = get_args(kind)
+    if origin is not tuple or not kinds or kinds[-1] is Ellipsis:
+        return LISTS[origin]([value_of(element(kind), entry, where) for entry in values])
+    if len(values) != len(kinds):
+        raise ConfigError(f"{where} must be a list of {len(kinds)}, and has {len(values)}.")
+    return tuple(value_of(part, entry, where) for part, entry in zip(kinds, values, strict=True))
 
 
 def _table(kind: Kind, value: Any, where: Where) -> Any:
     if not isinstance(value, Mapping):
-        raise _wrong(where, describe(kind), value)
+        raise _wrong(kind, value, where)
     inner = (get_args(kind) or (Any, Any))[1]
     return {key: value_of(inner, entry, where.at(str(key))) for key, entry in cast("Table", value).items()}
 
 
-def _object(kind: Kind, origin: Kind, value: Any, where: Where) -> Any:
-    """Let through what only a program can give: functions, and instances of the class."""
+def _object(kind: Kind, value: Any, where: Where) -> Any:
+    """An attrs value from its table; and what only a program can give: functions, and instances of the class."""
+    kind, origin = bare(kind)
+    if is_attrs(origin) and isinstance(value, Mapping):
+        return structure(origin, cast("Table", value), where)
     if getattr(origin, "_is_protocol", False) or origin is Callable or not isinstance(origin, type):
         fits = callable(value) or not isinstance(value, _OF_A_FILE)
     else:
         fits = isinstance(value, origin)
     if fits:
-        return value
-    raise _wrong(where, describe(kind), value)
+        return cast("Any", value)
+    raise _wrong(kind, value, where)
 
 
-def describe(kind: Kind) -> str:
-    """Say in words what ``kind`` takes."""
-    kind, origin = _bare(kind)
-    if origin in {Union, UnionType}:
-        return " or ".join(dict.fromkeys(describe(member) for member in get_args(kind) if member is not Unset))
-    if origin is Literal:
-        return f"one of {', '.join(repr(choice) for choice in get_args(kind))}"
-    if kind in _SCALARS:
-        return _SCALARS[kind]
-    if origin in _LISTS:
-        inner = describe(_element(kind))
-        return "a list" if inner == "anything" else f"a list, each of it {inner}"
-    if origin in _TABLES or (isinstance(origin, type) and has(cast("type[Any]", origin))):
-        return "a table"
-    if kind is Any:
-        return "anything"
-    return f"{getattr(origin, '__name__', origin)} (which only a program can give)"
-
-
-def _element(kind: Kind) -> Kind:
-    return (get_args(kind) or (Any,))[0]
-
-
-def _toml(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
+_READERS: Final[Mapping[Kind, Callable[[Kind, Any, Where], Any]]] = {
+    Any: _anything,
+    Literal: _choice,
+    **dict.fromkeys(UNIONS, _one_of),
+    **dict.fromkeys(SCALARS, _scalar),
+    **dict.fromkeys(LISTS, _list),
+    **dict.fromkeys(TABLES, _table),
+}
 
 
 @cache
@@ -334,27 +244,25 @@ def _can_be_made(cls: type[Any], values: Table) -> bool:
 
 
 def _unknown(key: str, known: Collection[str], where: Where) -> str:
-    near = _near(key, known)
-    hint = f" Did you mean {near}?" if near else ""
+    near = difflib.get_close_matches(key, known, n=1)
+    hint = f" Did you mean {where.at(near[0]).dotted}?" if near else ""
     names = f"Known here: {', '.join(sorted(known))}." if known else "Nothing can be set here."
     return f"{where.at(key)} is unknown.{hint} {names}"
 
 
-def _near(word: str, words: Collection[str]) -> str | None:
-    return next(iter(difflib.get_close_matches(word, words, n=1)), None)
+def _wrong(kind: Kind, value: Any, where: Where) -> ConfigError:
+    return ConfigError(f"{where} must be {describe(kind)}, and is {_shown(value, where)}.{_meant(kind, value, where)}")
 
 
-def _wrong(where: Where, expected: str, value: Any, hint: str = "") -> ConfigError:
-    return ConfigError(f"{where} must be {expected}, and is {_shown(value, where)}.{hint}")
+def _meant(kind: Kind, value: Any, where: Where) -> str:
+    choices = [choice for choice in get_args(kind) if isinstance(choice, str)]
+    near = difflib.get_close_matches(value, choices, n=1) if isinstance(value, str) and not where.secret else ()
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def _shown(value: Any, where: Where) -> str:
-    what = {bool: "", NoneType: ""}.get(type(value), f"{type(value).__name__} ")
+    what = "" if isinstance(value, (bool, NoneType)) else f"{type(value).__name__} "
     if where.secret:
         return f"{what}(not shown here)"
     text = repr(value)
-    return what + (text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…")
-
-
-def _and(names: Sequence[str]) -> str:
-    return " and ".join(names)
+    return what + (text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…")

@@ -13,25 +13,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from enum import Enum
 from functools import partial
-from typing import Any, Generic, TypeVar, cast, get_origin, get_type_hints, overload
+from typing import Any, Final, Generic, TypeVar, cast, get_origin, overload
 
+import attrs
 from attrs import field, frozen, has
 
 from offhook._threads import run_in_thread
 from offhook.errors import ToolError
 from offhook.events import FunctionCall
 from offhook.items import ConversationItem
-from offhook.schema import Json, Parameters, parameters_of
+from offhook.schema import Json, Parameters, hints_of, parameters_of
 
 ContextT = TypeVar("ContextT")
 Function = Callable[..., Any]
 #: How long a tool may take unless it says otherwise: silence on a call is felt after seconds.
-DEFAULT_TIMEOUT_S = 30.0
+DEFAULT_TIMEOUT_S: Final = 30.0
+#: What the services take as a function's name.
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @frozen(kw_only=True)
@@ -105,16 +110,27 @@ def function_tool(
 def _make(function: Function, *, name: str | None, description: str | None, timeout_s: float | None) -> FunctionTool:
     if timeout_s is not None and not timeout_s > 0:
         raise ToolError(f"timeout_s={timeout_s} is no time to run in. Give seconds above 0, or None to wait for ever.")
-    summary, arguments = _read_docstring(inspect.getdoc(function) or "")
+    # A partial's own docstring is about partials.
+    summary, arguments = _read_docstring(inspect.getdoc(getattr(function, "func", function)) or "")
     context = _context_parameter(function)
     parameters = parameters_of(function, arguments, skip=frozenset({context} if context else ()))
     return FunctionTool(
-        name=name or function.__name__,
+        name=_checked_name(function, name),
         description=description or summary,
         parameters=parameters.schema,
         invoke=partial(_invoke, function, parameters, context),
         timeout_s=timeout_s,
     )
+
+
+def _checked_name(function: Function, given: str | None) -> str:
+    name = given or str(getattr(function, "__name__", ""))
+    if not _NAME.fullmatch(name):
+        raise ToolError(
+            f"{function!r} cannot be a tool named {name!r}. Give it a name of up to 64 letters, digits, _ and -: "
+            "function_tool(name=…)."
+        )
+    return name
 
 
 async def _invoke(
@@ -123,9 +139,15 @@ async def _invoke(
     keywords = parameters.structure(_parse(arguments))
     if context_name is not None:
         keywords[context_name] = context
-    if inspect.iscoroutinefunction(function):
-        return as_output(await function(**keywords))
-    return as_output(await run_in_thread(partial(function, **keywords), name=f"offhook tool {function.__name__}"))
+    call = partial(function, **keywords)
+    result = call() if _is_async(function) else await run_in_thread(call, name=f"offhook tool {context.call.name}")
+    # Whatever the function looked like: a decorator may have made a plain one of a coroutine function.
+    return as_output(await result if inspect.isawaitable(result) else result)
+
+
+def _is_async(function: Function) -> bool:
+    # An object with ``async def __call__`` is one too.
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
 def as_output(result: Any) -> str:
@@ -138,10 +160,14 @@ def as_output(result: Any) -> str:
 
 
 def _as_json(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, (set, frozenset)):
+        return list(cast("set[Any]", value))
     if has(cast("type[Any]", type(value))):
-        from attrs import asdict  # noqa: PLC0415  # only tools that give attrs values need it
-
-        return asdict(value)
+        return attrs.asdict(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
     return str(value)
 
 
@@ -159,19 +185,19 @@ def _context_parameter(function: Function) -> str | None:
     first = next(iter(inspect.signature(function).parameters), None)
     if first is None:
         return None
-    hint = get_type_hints(function).get(first)
+    hint = hints_of(function).get(first)
     return first if hint is RunContext or get_origin(hint) is RunContext else None
 
 
-_ARGS_SECTION = re.compile(r"^(?:Args|Arguments|Parameters):\s*$", re.MULTILINE)
-_ARGUMENT = re.compile(r"^\s+\**(\w+)(?:\s*\([^)]*\))?:\s*(.+(?:\n\s{8,}\S.*)*)", re.MULTILINE)
+_ARGS_SECTION: Final = re.compile(r"^(?:Args|Arguments|Parameters):\s*$", re.MULTILINE)
+_ARGUMENT: Final = re.compile(r"^\s+\**(\w+)(?:\s*\([^)]*\))?:\s*(.+(?:\n\s{8,}\S.*)*)", re.MULTILINE)
 
 
 def _read_docstring(doc: str) -> tuple[str, dict[str, str]]:
     """Split a docstring into its first paragraph and its ``Args:`` section."""
-    summary = " ".join(doc.split("\n\n", 1)[0].split())
-    section = _ARGS_SECTION.split(doc, maxsplit=1)
-    if len(section) == 1:
+    before, *section = _ARGS_SECTION.split(doc, maxsplit=1)
+    summary = " ".join(before.split("\n\n", 1)[0].split())
+    if not section:
         return summary, {}
-    body = re.split(r"^\S", section[1], maxsplit=1, flags=re.MULTILINE)[0]
+    body = re.split(r"^\S", section[0], maxsplit=1, flags=re.MULTILINE)[0]
     return summary, {name: " ".join(text.split()) for name, text in _ARGUMENT.findall(body)}

@@ -153,11 +153,11 @@ def test_an_item_that_is_not_there_is_named(line, event_type, fields, code):
 
 def test_retrieved_items_carry_the_audio_that_events_leave_out(line):
     item = line.reply("Hello there.", audio_ms=100).output[0]
+    assert not any("audio" in part for event in line.events for part in event.get("item", {}).get("content", []))
     (retrieved,) = line.send("conversation.item.retrieve", item_id=item.id)
     (part,) = retrieved["item"]["content"]
     assert part["transcript"] == "Hello there."
     assert len(base64.b64decode(part["audio"])) == 4800
-    assert not any("audio" in part for event in line.events for part in event.get("item", {}).get("content", []))
 
 
 def test_truncating_keeps_the_audio_that_was_heard_and_no_transcript(line):
@@ -178,10 +178,10 @@ def test_truncating_behind_the_end_says_how_long_the_audio_is(line):
     assert error["error"]["code"] == "invalid_value"
 
 
-def test_only_spoken_output_can_be_truncated(line):
-    line.turn()
-    text = line.create_response(output_modalities=["text"], conversation="none")
-    line.say(text, "Hi.")
-    for item_id, index in [("item_1", 0)]:
+@pytest.mark.parametrize("index", [0, 1])
+def test_only_spoken_output_can_be_truncated(line, index):
+    line.user_says("Hello")
+    line.reply(audio_ms=0, output_modalities=["text"])
+    for item_id in ("item_1", "item_2"):
         (error,) = line.send("conversation.item.truncate", item_id=item_id, content_index=index, audio_end_ms=0)
         assert error["error"]["message"] == "Only model output audio messages can be truncated"

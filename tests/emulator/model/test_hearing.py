@@ -50,7 +50,7 @@ def test_padding_does_not_reach_before_the_first_sample(line):
 
 def test_padding_does_not_reach_into_the_turn_before(line):
     line.turn()
-    line.turn()
+    assert line.turn()[0]["audio_start_ms"] == 1500
     assert len(line.transcriptions()[1].audio) == 1500 * 32
 
 

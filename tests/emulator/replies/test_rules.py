@@ -161,6 +161,19 @@ def test_where_the_user_said_nothing_new_the_assistant_has_something_to_say(
     assert reply(*items) == [expected]
 
 
+def test_words_that_the_session_is_told_to_say_are_said_once() -> None:
+    instructions = 'Open with "Welcome to Acme!"'
+
+    assert reply(instructions=instructions) == ["Welcome to Acme!"]
+    assert reply(assistant("Welcome to Acme!"), instructions=instructions) == [
+        "Is there anything else I can help you with?"
+    ]
+
+
+def test_a_tool_that_tells_stories_is_called_for_one() -> None:
+    assert reply(user("Tell me a story"), tools=[tool("tell_story")]) == [("tell_story", {})]
+
+
 def test_a_system_message_counts_as_words_where_the_user_has_none() -> None:
     assert reply(system("What is the weather in Paris?"), tools=[WEATHER]) == [("get_weather", {"city": "Paris"})]
 

@@ -124,8 +124,17 @@ async def test_several_calls_at_once_are_served(voice: RealVoice, question: byte
     assert set(texts) == {"What is the weather in Paris?"}
 
 
-async def test_nothing_heard_is_the_empty_text(voice: RealVoice) -> None:
-    assert await voice.speech_to_text.transcribe(b"") == ""
+@pytest.mark.parametrize("sound", ["nothing", "silence", "noise", "tone"])
+async def test_what_is_no_speech_is_the_empty_text(voice: RealVoice, sound: str) -> None:
+    time = np.arange(2 * 16_000) / 16_000
+    samples = {
+        "nothing": time[:0],
+        "silence": 0 * time,
+        "noise": np.random.default_rng(0).normal(0, 2000, len(time)),
+        "tone": 8000 * np.sin(2 * np.pi * 440 * time),
+    }
+
+    assert await voice.speech_to_text.transcribe(samples[sound].astype("<i2").tobytes()) == ""
 
 
 async def test_speech_longer_than_a_piece_is_written_whole(voice: RealVoice) -> None:

@@ -32,7 +32,7 @@ async def hear(pcm_24k: bytes) -> str:
 
 
 def noise(seconds: float, loudness: int) -> bytes:
-    dice = random.Random(1)  # noqa: S311 - the same noise each time
+    dice = random.Random(1)
     return array("h", (dice.randint(-loudness, loudness) for _ in range(int(seconds * 16_000)))).tobytes()
 
 

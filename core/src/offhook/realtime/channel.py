@@ -6,8 +6,9 @@ not subclass for it.
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 from urllib.parse import SplitResult, parse_qs, urlencode, urlsplit, urlunsplit
@@ -15,8 +16,15 @@ from urllib.parse import SplitResult, parse_qs, urlencode, urlsplit, urlunsplit
 from attrs import Factory, field, frozen
 
 from offhook.errors import ConnectError
+from offhook.hookspecs import ApiKey
 
 _SCHEMES: Final = MappingProxyType({"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"})
+
+
+def without_secrets(url: str) -> str:
+    """Give ``url`` as it may be shown: some services take a key in the query, some proxies a password before the host."""
+    address = re.split(r"[?#]", url, maxsplit=1)[0]
+    return re.sub(r"^(\w+://)?.*@", r"\1", address)
 
 
 class MessageChannel(Protocol):
@@ -52,6 +60,7 @@ class DialRequest:
     url: str = field(repr=without_secrets)
     api_key: str | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(factory=dict[str, str], repr=False)
+    model: str | None = None
     call_id: str | None = None
     #: The initial session in wire form, for dialers whose handshake carries it.
     session: Mapping[str, Any] = Factory(dict[str, Any])
@@ -88,15 +97,32 @@ def endpoint(url: str, *, model: str | None, call_id: str | None) -> str:
     return urlunsplit((_SCHEMES[parts.scheme], parts.netloc, path, urlencode(query), ""))
 
 
-def without_secrets(url: str) -> str:
-    """Give ``url`` as it may be shown: some services take a key in the query, some proxies a password before the host."""
-    address = re.split(r"[?#]", url, maxsplit=1)[0]
-    return re.sub(r"^(\w+://)?.*@", r"\1", address)
+async def resolve_key(key: ApiKey | None) -> str | None:
+    """Give the key itself, asking the function that gives it. Raises ``ConnectError`` where that fails."""
+    if callable(key):
+        key = await _fetch(key)
+    # A key read from a file ends in a newline, which no header survives.
+    return key.strip() if key is not None else None
+
+
+async def _fetch(function: Callable[[], Any]) -> str:
+    try:
+        answer = function()
+        key = await answer if inspect.isawaitable(answer) else answer
+    except Exception as error:
+        # Not what it said: that may hold the key.
+        raise ConnectError(
+            f"the function given as api_key raised {type(error).__name__}. Mend it, or give the key itself."
+        ) from error
+    if not isinstance(key, str):
+        raise ConnectError(f"the function given as api_key gave {type(key).__name__}. Let it return the key as a str.")
+    return key
 
 
 def _split(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)
-        return parts if parts.scheme in _SCHEMES and parts.hostname and parts.port != 0 else None
+        usable = parts.scheme in _SCHEMES and parts.hostname and parts.port != 0
     except ValueError:  # half an IPv6 address, a port that is no number
         return None
+    return parts if usable else None

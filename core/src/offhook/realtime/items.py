@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -64,7 +65,7 @@ def message_to_wire(message: str | MessageItem) -> dict[str, Any]:
     """
     if isinstance(message, str):
         return {"type": "message", "role": "user", "content": [{"type": "input_text", "text": message}]}
-    content = [_part_to_wire(part) for part in message.content]
+    content = [_part_to_wire(part) for part in message.content if not _is_silent(part)]
     wire: dict[str, Any] = {"type": "message", "role": message.role, "content": content}
     return {"id": message.item_id, **wire} if message.item_id else wire
 
@@ -88,26 +89,37 @@ def history_to_wire(items: Sequence[ConversationItem]) -> list[dict[str, Any]]:
 
 
 def _message(item: Json, status: ItemStatus) -> MessageItem:
-    role = cast("Role", item.get("role") if item.get("role") in {"user", "system"} else "assistant")
-    parts = (_part(part, role) for part in item.get("content") or ())
+    role = cast("Role", item.get("role") if item.get("role") in ("user", "system") else "assistant")
+    content = cast("list[Any]", item.get("content") if isinstance(item.get("content"), list) else [])
+    parts = (_part(as_object(part), role) for part in content)
     return MessageItem(
         item_id=_id(item), role=role, content=tuple(part for part in parts if part is not None), status=status
     )
 
 
 def _part(part: Json, role: Role) -> ContentPart | None:
-    text = part.get("text") or ""
+    text, transcript = _text(part, "text") or "", _text(part, "transcript")
     match part.get("type"):
         case "input_audio":
-            return InputAudio(transcript=part.get("transcript"))
+            return InputAudio(transcript=transcript)
         case "input_image":
-            return InputImage(image_url=part.get("image_url") or "", detail=part.get("detail"))
+            return InputImage(image_url=_text(part, "image_url") or "", detail=_text(part, "detail"))
         case "input_text" | "output_text" | "text":
             return OutputText(text) if role == "assistant" else InputText(text)
         case "output_audio" | "audio":
-            return OutputAudio(transcript=part.get("transcript"))
+            return OutputAudio(transcript=transcript)
         case _:
             return None
+
+
+def _text(part: Json, member: str) -> str | None:
+    value = part.get(member)
+    return value if isinstance(value, str) else None
+
+
+def _is_silent(part: ContentPart) -> bool:
+    # Speech that was never written down: the API takes neither its audio nor an empty text.
+    return isinstance(part, (InputAudio, OutputAudio)) and not part.transcript
 
 
 def _part_to_wire(part: ContentPart) -> dict[str, Any]:
@@ -131,15 +143,16 @@ def _mcp_call(item: Json, status: ItemStatus) -> McpCallItem:
         server_label=str(item.get("server_label") or ""),
         name=str(item.get("name") or ""),
         arguments=_json_text(item.get("arguments")),
-        output=item.get("output"),
-        error=as_object(item.get("error")) or None,
+        output=_text(item, "output"),
+        # A copy: the raw event is in the listeners' hands.
+        error=copy.deepcopy(as_object(item.get("error"))) or None,
         status=status,
     )
 
 
 def _status(item: Json, default: ItemStatus) -> ItemStatus:
     status = item.get("status")
-    return status if status in {"in_progress", "completed", "incomplete"} else default
+    return status if status in ("in_progress", "completed", "incomplete") else default
 
 
 def _id(item: Json) -> str:

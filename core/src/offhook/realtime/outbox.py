@@ -72,7 +72,7 @@ class Outbox:
                     sent.set_result(None)
         except OSError as error:
             self._fail(error)
-        except Exception as error:  # no waiter may hang, whatever a channel raises
+        except Exception as error:  # noqa: BLE001  # no waiter may hang, whatever a channel raises
             logger().exception("send_failed")
             self._fail(error)
         finally:

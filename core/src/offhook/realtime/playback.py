@@ -37,9 +37,17 @@ class _Part:
 
     @property
     def over(self) -> bool:
-        return self.done and self.unplayed_ms <= 0
+        # Sums of fractions of a millisecond do not end at nought.
+        return self.done and self.unplayed_ms < _NOTHING_MS
+
+    @property
+    def cut(self) -> bool:
+        """Whether less was heard than there is, as the API counts: in whole milliseconds."""
+        return self.received_ms > 0 and not (self.done and self.unplayed_ms < 1)
 
 
+#: Less than a sample of any format.
+_NOTHING_MS = 0.001
 #: A sink that stopped reporting must not make this grow for ever (P10).
 _MAX_PARTS = 256
 
@@ -100,7 +108,7 @@ class Playback:
         return [
             Truncation(part.item_id, part.content_index, int(min(part.played_ms, part.received_ms)))
             for part in parts
-            if not part.over
+            if part.cut
         ]
 
     def _play(self, ms: float) -> None:

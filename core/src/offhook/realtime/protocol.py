@@ -21,7 +21,7 @@ from offhook.errors import ImmutableConfig
 from offhook.items import ConversationItem, FunctionCallItem, MessageItem
 from offhook.realtime import server_events as s
 from offhook.realtime import session_config, translate
-from offhook.realtime.codec import audio_append, dumps, loads
+from offhook.realtime.codec import as_object, audio_append, dumps, loads
 from offhook.realtime.items import history_to_wire, message_to_wire
 from offhook.realtime.playback import Playback
 from offhook.realtime.responses import Frame, ResponseScheduler
@@ -36,6 +36,8 @@ class Send:
 
 Effects: TypeAlias = list[e.Event | Send]
 _NOTHING: Final[tuple[e.Event, ...]] = ()
+#: Calls that are never answered must not make this grow for ever (P10).
+_MAX_OPEN_CALLS: Final = 256
 
 
 class RealtimeProtocol:
@@ -51,9 +53,9 @@ class RealtimeProtocol:
         self.ready = False
         #: Id of the ``session.update`` that carried the initial config.
         self.config_id: str | None = None
+        self._config = session_config.ToldConfig()
         self._ids = itertools.count(1)
         self._responses = ResponseScheduler(self._new_id)
-        self._sent_config: dict[str, Any] = {}
         self._output_format = session_config.audio_format({}, "output")
         self._response_formats: dict[str, AudioFormat] = {}
         self._silenced: set[str] = set()
@@ -76,8 +78,8 @@ class RealtimeProtocol:
             handler = _HANDLERS.get(event.type) if event is not None else None
             # Before the raw event is seen by anyone: a listener that changes it changes nothing else.
             derived = handler(self, event, now) if handler is not None else _NOTHING
-        except ValueError as error:
-            logger().warning("malformed_frame", type=payload.get("type"), why=str(error))
+        except Exception as error:  # noqa: BLE001  # P4: whatever a frame holds, the conversation goes on
+            logger().warning("malformed_frame", type=payload.get("type"), why=f"{type(error).__name__}: {error}")
             event, derived = None, _NOTHING
         if not raw:
             return [*derived]
@@ -88,11 +90,10 @@ class RealtimeProtocol:
 
     def open(self, config: SessionConfig, history: Sequence[ConversationItem] = ()) -> Effects:
         """Introduce ourselves: the initial config, then the history to start from."""
-        self._sent_config = {"type": "realtime", **session_config.to_wire(config)}
-        self.config_id = self._new_id("config")
-        update = {"type": "session.update", "event_id": self.config_id, "session": self._sent_config}
+        session = {"type": "realtime", **session_config.to_wire(config)}
+        self.config_id, update = self._update(session)
         creates = ({"type": "conversation.item.create", "item": item} for item in history_to_wire(history))
-        return _sends([update, *creates])
+        return [*update, *_sends(creates)]
 
     def stop_waiting(self) -> Effects:
         """Go on without the service's word on the config."""
@@ -100,29 +101,31 @@ class RealtimeProtocol:
 
     def update_config(self, config: SessionConfig) -> Effects:
         """Send what of ``config`` differs from what was sent. Raises ``ImmutableConfig`` and then sends nothing."""
-        changed = session_config.difference(self._sent_config, session_config.to_wire(config))
+        changed = session_config.difference(self._config.wire, session_config.to_wire(config))
         if not changed:
             return []
         frozen_names = session_config.names(changed) & self._immutable()
         if frozen_names:
             raise ImmutableConfig(frozen_names, "Leave it unset, or connect again with the new value.")
-        self._sent_config = session_config.merge(self._sent_config, changed)
-        return _sends([{"type": "session.update", "session": {"type": "realtime", **changed}}])
+        return self._update({"type": "realtime", **changed})[1]
 
     def send_event(self, event: Mapping[str, Any]) -> tuple[str, Effects]:
         """Send a frame as it is; gives its id. Creates and cancels go through the scheduler like everyone's."""
         event_id = str(event.get("event_id") or self._new_id("event"))
-        frame = {**event, "event_id": event_id}
-        if frame.get("type") == "response.create":
+        frame = _copy({**event, "event_id": event_id})
+        kind = frame.get("type")
+        if kind == "response.create":
             return event_id, _sends(self._responses.request(frame))
-        if frame.get("type") == "response.cancel":
+        if kind == "response.cancel" and frame.get("response_id") in (None, self._responses.active_id):
             self._responses.cancel()
+        if kind == "session.update":
+            self._config.told(event_id, as_object(frame.get("session")))
         return event_id, _sends([frame])
 
     def send_message(self, message: str | MessageItem, *, respond: bool) -> Effects:
         """Add a message and, with ``respond``, want a reply to it."""
-        frames: list[Frame] = [{"type": "conversation.item.create", "item": message_to_wire(message)}]
-        return _sends(frames + (self._responses.request() if respond else []))
+        effects = _sends([{"type": "conversation.item.create", "item": message_to_wire(message)}])
+        return effects + _sends(self._responses.request() if respond else [])
 
     def send_audio(self, audio: bytes, *, commit: bool) -> Effects:
         """Append audio to the input buffer and, with ``commit``, end the turn. Never wants a reply."""
@@ -131,7 +134,7 @@ class RealtimeProtocol:
 
     def request_response(self, response: Mapping[str, Any] | None) -> Effects:
         """Want a reply; one with a body of its own never coalesces with others."""
-        frame = None if response is None else {"type": "response.create", "response": response}
+        frame = None if response is None else _copy({"type": "response.create", "response": response})
         return _sends(self._responses.request(frame))
 
     def send_function_call_output(self, call: e.FunctionCall, output: str, *, respond: bool) -> Effects:
@@ -194,6 +197,7 @@ class RealtimeProtocol:
             param=body.param,
             command_id=body.event_id,
         )
+        self._config.refused(body.event_id)
         return [error, *_sends(self._responses.failed(body))]
 
     def _on_session_created(self, event: s.SessionEvent, _: float) -> Effects:
@@ -203,7 +207,7 @@ class RealtimeProtocol:
     def _on_session_updated(self, event: s.SessionEvent, _: float) -> Effects:
         self._learn(event)
         ready = [] if self.ready else self._now_ready()
-        return [e.SessionUpdated(config=self.session), *ready]
+        return [e.SessionUpdated(config=self.session, command_id=self._config.accepted()), *ready]
 
     def _on_speech_started(self, event: s.SpeechStarted, now: float) -> Effects:
         started = e.SpeechStarted(at_ms=event.audio_start_ms, item_id=event.item_id)
@@ -269,7 +273,7 @@ class RealtimeProtocol:
 
     def _on_item(self, event: s.ItemEvent, _: float) -> Effects:
         if event.item.get("type") == "function_call_output":
-            return self._answered(str(event.item.get("call_id")), str(event.item.get("output")), origin="server")
+            return self._answered(str(event.item.get("call_id")), str(event.item.get("output") or ""), origin="server")
         done = event.type == "conversation.item.done"
         return translate.item(event.item, event.previous_item_id, done=done)
 
@@ -279,12 +283,9 @@ class RealtimeProtocol:
     def _on_output_item(self, event: s.OutputItemEvent, _: float) -> Effects:
         done = event.type == "response.output_item.done"
         effects = translate.update(event.item, "completed" if done else "in_progress")
-        if done and event.item.get("type") == "function_call" and event.item.get("status", "completed") == "completed":
-            call = translate.function_call(event)
-            self._open_calls[call.call_id] = FunctionCallItem(
-                item_id=call.item_id or call.call_id, call_id=call.call_id, name=call.name, arguments=call.arguments
-            )
-            effects.append(call)
+        complete = (event.item.get("status") or "completed") == "completed"
+        if done and complete and event.item.get("type") == "function_call":
+            effects.append(self._opened(translate.function_call(event)))
         return effects
 
     def _on_output_buffer_cleared(self, event: s.OutputBufferEvent, _: float) -> Effects:
@@ -296,6 +297,7 @@ class RealtimeProtocol:
         return [interrupted]
 
     def _on_output_buffer_started(self, event: s.OutputBufferEvent, _: float) -> Effects:
+        self._has_spoken = True
         return [e.OutputSpeechStarted(utterance_id=event.response_id, epoch=self._epoch)]
 
     def _on_output_buffer_stopped(self, event: s.OutputBufferEvent, _: float) -> Effects:
@@ -311,7 +313,7 @@ class RealtimeProtocol:
     def _now_ready(self) -> Effects:
         self.ready = True
         # Without the service's word, what was asked for is the best knowledge.
-        facts = self.session or self._sent_config
+        facts = self.session or self._config.wire
         return [
             e.SessionReady(
                 session_id=self.session.get("id"),
@@ -332,12 +334,25 @@ class RealtimeProtocol:
     def _duration_ms(self, event: s.OutputAudioDelta) -> float:
         return self._format_of(event.response_id).duration_ms(len(event.delta))
 
+    def _update(self, session: Mapping[str, Any]) -> tuple[str, Effects]:
+        event_id = self._new_id("config")
+        effects = _sends([{"type": "session.update", "event_id": event_id, "session": session}])
+        self._config.told(event_id, session)
+        return event_id, effects
+
+    def _opened(self, call: e.FunctionCall) -> e.FunctionCall:
+        self._open_calls[call.call_id] = FunctionCallItem(
+            item_id=call.item_id or call.call_id, call_id=call.call_id, name=call.name, arguments=call.arguments
+        )
+        while len(self._open_calls) > _MAX_OPEN_CALLS:
+            del self._open_calls[next(iter(self._open_calls))]
+        return call
+
     def _answered(self, call_id: str, output: str, *, origin: Literal["local", "server"]) -> Effects:
-        call = self._open_calls.get(call_id)
+        # Once: what was shown when it was sent needs no showing when it is echoed.
+        call = self._open_calls.pop(call_id, None)
         if call is None:
             return []
-        if origin == "server":
-            del self._open_calls[call_id]
         return [e.ItemUpdate(item=evolve(call, output=output, status="completed"), origin=origin)]
 
     def _new_id(self, kind: str) -> str:
@@ -381,13 +396,18 @@ _HANDLERS: Final[Mapping[str, Handler]] = {
 def _parse(frame: str | bytes) -> dict[str, Any] | None:
     try:
         payload = loads(frame)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         logger().warning("malformed_frame", why=f"not JSON: {error}", size=len(frame))
         return None
     if not isinstance(payload, dict):
         logger().warning("malformed_frame", why=f"not an object but {type(payload).__name__}", size=len(frame))
         return None
     return payload  # pyright: ignore[reportUnknownVariableType]  # JSON has no other keys than strings
+
+
+def _copy(frame: Mapping[str, Any]) -> Frame:
+    """Give the caller's frame as it is now. Raises ``TypeError`` for what is no JSON, before anything counts on it."""
+    return loads(dumps(frame))
 
 
 def _sends(frames: Iterable[Mapping[str, Any]]) -> Effects:

@@ -17,6 +17,8 @@ from offhook.realtime.server_events import ErrorBody
 
 ACTIVE_RESPONSE = "conversation_already_has_active_response"
 Frame = dict[str, Any]
+#: More than are ever on their way to a service at once.
+_REMEMBERED = 8
 
 
 @frozen
@@ -45,6 +47,9 @@ class ResponseScheduler:
     _blocked: bool = field(init=False, default=False)
     _wishes: deque[_Wish] = field(init=False, factory=deque[_Wish])
     _attempt: _Attempt | None = field(init=False, default=None)
+    #: Attempts that the end of a response answered, as far as anyone can tell: one that was still on its way to the
+    #: service may yet lose its race.
+    _presumed: deque[_Attempt] = field(init=False, factory=lambda: deque[_Attempt](maxlen=_REMEMBERED))
 
     @property
     def busy(self) -> bool:
@@ -74,22 +79,33 @@ class ResponseScheduler:
     def done(self, response_id: str) -> list[Frame]:
         """A response ended, in whatever status; the next wish may go out."""
         if self.active_id in (response_id, None):
-            self.active_id = None
-            self._attempt = None
+            if self._attempt is not None:
+                self._presumed.append(self._attempt)
+            self.active_id = self._attempt = None
             self._cancelling = self._blocked = False
         return self._next()
 
     def failed(self, error: ErrorBody) -> list[Frame]:
         """The service refused something. If it was our create, its wishes are asked for again, or dropped if hopeless."""
-        attempt = self._attempt
-        if attempt is None or not _is_about(error, attempt.event_id):
+        attempt = self._refused(error)
+        if attempt is None:
             return []
-        self._attempt = None
         lost_the_race = error.code == ACTIVE_RESPONSE
         again = attempt.wishes if lost_the_race else attempt.wishes[1:]
         self._wishes.extendleft(reversed(again))
         self._blocked = lost_the_race and self.active_id is None
         return self._next()
+
+    def _refused(self, error: ErrorBody) -> _Attempt | None:
+        """Give the attempt that the error is about, and take it out."""
+        if self._attempt is not None and _is_about(error, self._attempt.event_id):
+            attempt, self._attempt = self._attempt, None
+            return attempt
+        for attempt in self._presumed:
+            if error.code == ACTIVE_RESPONSE and attempt.event_id == error.event_id:
+                self._presumed.remove(attempt)
+                return attempt
+        return None
 
     def _next(self) -> list[Frame]:
         if self.busy or not self._wishes:

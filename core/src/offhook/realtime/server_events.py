@@ -8,10 +8,10 @@ package 3.54.0, section "server events" of the Realtime API reference.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final, TypeAlias
 
-from attrs import Factory, define
+from attrs import Factory, define, fields, has
 
 from offhook.config import UNSET
 from offhook.realtime.codec import b64decode
@@ -153,7 +153,7 @@ class OutputBufferEvent(ServerEvent):
 
 @define(kw_only=True)
 class RateLimitsUpdated(ServerEvent):
-    rate_limits: list[Json] = Factory(list[Json])
+    rate_limits: list[Any] = Factory(list[Any])
 
 
 @define(kw_only=True)
@@ -161,7 +161,7 @@ class Response:
     id: str
     status: str | None = None
     status_details: Any = None
-    output: list[Json] = Factory(list[Json])
+    output: list[Any] = Factory(list[Any])
     usage: Json | None = None
     audio: Json | None = None
 
@@ -332,10 +332,25 @@ def _converter() -> Any:
     from cattrs import Converter  # noqa: PLC0415  # 40 ms that `import offhook` must not cost
 
     converter = Converter(detailed_validation=False)
+    converter.register_structure_hook_factory(has, partial(_nulls_left_out, converter))
     converter.register_structure_hook(str, _as_text)
     converter.register_structure_hook_func(lambda cls: cls == Json, _as_object)
     converter.register_structure_hook_func(lambda cls: cls == Json | None, _as_object_or_none)
     return converter
+
+
+def _nulls_left_out(converter: Any, cls: type[Any]) -> Callable[[Any, Any], Any]:
+    """Read a null as the default where it is not a value of its own: services write nulls the reference does not have."""
+    from cattrs.gen import make_dict_structure_fn  # noqa: PLC0415  # as above
+
+    structure = make_dict_structure_fn(cls, converter, _cattrs_detailed_validation=False)
+    nullable = frozenset(a.name for a in fields(cls) if a.default is None or a.default is UNSET)
+
+    def hook(value: Any, cls: Any) -> Any:
+        given = _as_object(value, cls)
+        return structure({key: v for key, v in given.items() if v is not None or key in nullable}, cls)
+
+    return hook
 
 
 def _as_object(value: Any, _: Any) -> Json:
@@ -363,6 +378,6 @@ def _audio_delta(payload: Json) -> OutputAudioDelta:
         delta=b64decode(payload["delta"]),
         item_id=payload.get("item_id"),
         response_id=payload.get("response_id"),
-        output_index=payload.get("output_index", 0),
-        content_index=payload.get("content_index", 0),
+        output_index=payload.get("output_index") or 0,
+        content_index=payload.get("content_index") or 0,
     )

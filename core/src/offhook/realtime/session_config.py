@@ -5,10 +5,12 @@ The API leaves alone what an update omits, empties what is ``null``, and replace
 
 from __future__ import annotations
 
+import copy
+from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-from attrs import fields
+from attrs import define, field, fields
 
 from offhook.audio.formats import PCM16_24K, PCMA, PCMU, AudioFormat
 from offhook.config import UNSET, Config, SessionConfig
@@ -17,6 +19,8 @@ from offhook.realtime.codec import as_object
 Json = dict[str, Any]
 #: Objects whose members are set one by one; every other object is one value.
 _GROUPS: Final = frozenset({"audio", "input", "output"})
+#: A service that never acknowledges must not make this grow (P10).
+_MAX_PENDING: Final = 16
 #: The model is chosen when the connection is made.
 IMMUTABLE: Final = frozenset({"model"})
 MUTABLE: Final = frozenset(
@@ -27,6 +31,32 @@ MUTABLE: Final = frozenset(
         "audio.output.speed",
     }
 )  # fmt: skip
+
+
+@define
+class ToldConfig:
+    """What the service was told, so that it is told only what differs; and what of that it may yet refuse."""
+
+    wire: Json = field(init=False, factory=dict[str, Any])
+    _pending: deque[tuple[str, Json]] = field(init=False, factory=lambda: deque[tuple[str, Json]](maxlen=_MAX_PENDING))
+
+    def told(self, event_id: str, update: Mapping[str, Any]) -> None:
+        """An update went out under ``event_id``."""
+        # A copy: what the caller changes later was not told.
+        update = copy.deepcopy(dict(update))
+        self.wire = merge(self.wire, update)
+        self._pending.append((event_id, update))
+
+    def accepted(self) -> str | None:
+        """The service took the oldest update; gives its id, if it was ours."""
+        return self._pending.popleft()[0] if self._pending else None
+
+    def refused(self, event_id: str | None) -> None:
+        """The service refused something. If it was an update, what that set is unknown, and can be sent again."""
+        for pending in tuple(self._pending):
+            if pending[0] == event_id:
+                self._pending.remove(pending)
+                self.wire = without(self.wire, pending[1])
 
 
 def to_wire(config: SessionConfig) -> Json:
@@ -58,6 +88,17 @@ def difference(base: Mapping[str, Any], update: Mapping[str, Any]) -> Json:
         elif key not in base or base[key] != value:
             changed[key] = value
     return changed
+
+
+def without(base: Mapping[str, Any], update: Mapping[str, Any]) -> Json:
+    """Give ``base`` without the fields that ``update`` sets."""
+    left: Json = {}
+    for key, value in base.items():
+        if key not in update:
+            left[key] = value
+        elif key in _GROUPS and isinstance(value, Mapping):
+            left[key] = without(as_object(value), as_object(update[key]))
+    return left
 
 
 def names(wire: Mapping[str, Any], prefix: str = "") -> frozenset[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
 from offhook import events as e
+from offhook._log import logger
 from offhook.config import UNSET, Maybe
 from offhook.items import ConversationItem, ItemStatus, McpApprovalRequestItem, McpCallItem
 from offhook.realtime import server_events as s
@@ -111,13 +113,13 @@ def input_final(event: s.TranscriptionCompleted) -> list[e.Event]:
 
 
 def input_failed(event: s.TranscriptionFailed) -> list[e.Event]:
-    """The user's words could not be written down: the segment ends as it stands, so that no one waits for more."""
-    error = e.ErrorEvent(
-        message=event.error.message or "the user's speech could not be transcribed",
-        code=event.error.code or event.error.type,
-        param=event.error.param,
-    )
-    return [_input(event.item_id, event.content_index, "", mode="append", final=True), error]
+    """The user's words could not be written down: the segment ends as it stands, so that no one waits for more.
+
+    That is no error of the conversation: the model hears, it does not read.
+    """
+    code = event.error.code or event.error.type
+    logger().warning("transcription_failed", item_id=event.item_id, code=code, why=event.error.message)
+    return [_input(event.item_id, event.content_index, "", mode="append", final=True)]
 
 
 def dtmf(event: s.DtmfReceived) -> list[e.Event]:
@@ -132,28 +134,34 @@ def _input(item_id: str, content_index: int | None, text: str, *, mode: Any, fin
 
 
 def _tools_listed(wire: Json) -> e.McpToolsListed:
-    # Copies: the raw event is in the listeners' hands.
-    tools = tuple(dict(tool) for tool in wire.get("tools") or ())
+    # A copy: the raw event is in the listeners' hands.
+    tools = tuple(copy.deepcopy(wire.get("tools") or []))
     return e.McpToolsListed(server_label=str(wire.get("server_label") or ""), tools=tools)
 
 
-def _items(output: list[dict[str, Any]]) -> list[ConversationItem]:
-    found = (from_wire(wire, "completed") for wire in output)
+def _items(output: list[Any]) -> list[ConversationItem]:
+    # One item that makes no sense must not keep the turn from ending.
+    readable = (wire for wire in map(as_object, output) if isinstance(wire.get("id"), str))
+    found = (from_wire(wire, "completed") for wire in readable)
     return [entry for entry in found if entry is not None]
 
 
 def _usage(wire: Json | None) -> e.Usage | None:
     if not wire:
         return None
-    inputs, outputs = int(wire.get("input_tokens") or 0), int(wire.get("output_tokens") or 0)
+    inputs, outputs = _count(wire.get("input_tokens")), _count(wire.get("output_tokens"))
     return e.Usage(
         requests=1,
         input_tokens=inputs,
         output_tokens=outputs,
         total_tokens=inputs + outputs,
-        input_details=dict(as_object(wire.get("input_token_details"))),
-        output_details=dict(as_object(wire.get("output_token_details"))),
+        input_details=copy.deepcopy(as_object(wire.get("input_token_details"))),
+        output_details=copy.deepcopy(as_object(wire.get("output_token_details"))),
     )
+
+
+def _count(tokens: Any) -> int:
+    return int(tokens) if isinstance(tokens, (int, float)) else 0
 
 
 def _reason(details: Any) -> str | None:

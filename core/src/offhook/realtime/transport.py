@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal, NoReturn
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+from attrs import evolve
 
 from offhook._log import logger
 from offhook.audio.formats import PCM16_24K, PCMA, PCMU
 from offhook.capabilities import Capabilities
-from offhook.config import SessionConfig
+from offhook.config import UNSET, SessionConfig
 from offhook.errors import (
     AlreadyConnected,
     AuthenticationError,
@@ -28,13 +30,20 @@ from offhook.events import ConnectionChange, ErrorEvent, Event, FunctionCall, Se
 from offhook.hookspecs import ApiKey, ConnectOptions, Delivery
 from offhook.items import InputImage, McpApprovalRequestItem, MessageItem
 from offhook.realtime import session_config
-from offhook.realtime.channel import Dialer, DialRequest, MessageChannel, endpoint
+from offhook.realtime.channel import Dialer, DialRequest, MessageChannel, endpoint, resolve_key
 from offhook.realtime.outbox import Outbox
 from offhook.realtime.protocol import Effects, RealtimeProtocol, Send
 from offhook.transport import TransportBase
 
 #: RFC 6455 close codes with which a peer ends a connection on purpose.
-_POLITE: Final = frozenset({1000, 1001})
+_GOING_AWAY: Final = 1001
+_POLITE: Final = frozenset({1000, _GOING_AWAY})
+#: What to do about a lost connection, where trying again is not all.
+_ADVICE: Final[Mapping[int | None, str]] = MappingProxyType(
+    {1009: "A message was longer than one side takes: raise the transport's max_size, or send shorter ones"}
+)
+#: How long a connection that nobody wants any more may take to close.
+_HANG_UP_S: Final = 1.0
 #: Error codes that no reconnect will cure.
 _HOPELESS: Final = frozenset(
     {"invalid_api_key", "insufficient_quota", "account_deactivated", "billing_hard_limit_reached"}
@@ -100,7 +109,8 @@ class OpenAIRealtimeBase(TransportBase):
         self._outbox: Outbox | None = None
         self._receiver: asyncio.Task[None] | None = None
         self._attempt: asyncio.Task[None] | None = None
-        self._accepted: asyncio.Future[None] | None = None
+        self._farewell: asyncio.Task[None] | None = None
+        self._accepted: asyncio.Future[ConnectError | None] | None = None
         self._closed = asyncio.Event()
         self._last_error: ErrorEvent | None = None
 
@@ -123,40 +133,40 @@ class OpenAIRealtimeBase(TransportBase):
         attempt = self._attempt = asyncio.create_task(
             self._establish(options or ConnectOptions()), name="offhook connect"
         )
+        # Cleaning up is a task of its own, so that nobody's impatience can interrupt it.
+        outcome = asyncio.create_task(self._outcome(attempt), name="offhook connect outcome")
         try:
-            await asyncio.wait({attempt})
+            error = await asyncio.shield(outcome)
         except asyncio.CancelledError:
-            await self._abandon(attempt, ConnectionChange(status="disconnected", reason="requested"))
+            attempt.cancel()
+            await asyncio.wait({outcome})
+            if outcome.result() is None:  # it was made at the last moment, and nobody waits for it
+                await self.close()
             raise
-        finally:
-            self._attempt = None
-        if attempt.cancelled():
-            await self._disconnect(ConnectionChange(status="disconnected", reason="requested"))
-            raise ConnectCancelled("close() was called before the connection was made. Call connect() to try again.")
-        if error := attempt.exception():
-            await self._failed(error)
+        if error is not None:
+            raise error
 
     async def close(self, *, timeout_s: float = 5.0) -> None:
         """Say goodbye, within ``timeout_s``, and disconnect. Idempotent, and possible at any moment (P2)."""
         if self._attempt is not None and not self._attempt.done():
             self._attempt.cancel()
-        elif self._status == "connected":
+        elif self._status == "connected" and self._channel is not None:
             self._change(ConnectionChange(status="disconnecting", reason="requested"))
-            finalised = await self._say_goodbye(timeout_s)
-            await self._disconnect(ConnectionChange(status="disconnected", reason="requested", finalised=finalised))
+            # A task of its own, as above.
+            self._farewell = asyncio.create_task(self._leave(self._channel, timeout_s), name="offhook close")
         if self._status != "disconnected":
             await self._closed.wait()
 
     async def _establish(self, options: ConnectOptions) -> None:
-        model = options.model or self._model
+        model, config = self._model_and_config(options)
         request = DialRequest(
             url=endpoint(options.url or self._url, model=model, call_id=options.call_id),
-            api_key=await _resolve(options.api_key or self._api_key),
+            api_key=await resolve_key(options.api_key or self._api_key),
             headers=self._headers,
             call_id=options.call_id,
-            session=session_config.to_wire(options.config),
+            session=session_config.to_wire(config),
         )
-        self._protocol = RealtimeProtocol(service_plays=self._service_plays)
+        self._protocol = RealtimeProtocol()
         self._channel = await self._dialer(request)
         self._outbox = Outbox(self._channel)
         self._accepted = asyncio.get_running_loop().create_future()
@@ -164,44 +174,48 @@ class OpenAIRealtimeBase(TransportBase):
         self._receiver = asyncio.create_task(self._receive(self._channel, self._protocol), name=f"offhook {self.name}")
         # A channel that breaks here is noticed by the receiver, which knows why.
         with contextlib.suppress(NotConnected):
-            await self._perform(self._protocol.open(options.config, options.initial_history))
+            await self._perform(self._protocol.open(config, options.initial_history))
         await self._wait_until_accepted(self._accepted)
 
-    async def _wait_until_accepted(self, accepted: asyncio.Future[None]) -> None:
+    def _model_and_config(self, options: ConnectOptions) -> tuple[str | None, SessionConfig]:
+        """The address and the config name the same model, or the service refuses one of them."""
+        config = options.config
+        if config.model is UNSET:
+            return options.model or self._model, config
+        model = options.model or config.model
+        return model, evolve(config, model=model)
+
+    async def _wait_until_accepted(self, accepted: asyncio.Future[ConnectError | None]) -> None:
         try:
             async with asyncio.timeout(self._ack_timeout_s):
-                await accepted
+                error = await accepted
         except TimeoutError:
             logger().warning("config_not_acknowledged", transport=self.name, waited_s=self._ack_timeout_s)
             await self._perform(self._protocol.stop_waiting())
+        else:
+            if error is not None:
+                raise error
 
-    async def _failed(self, error: BaseException) -> NoReturn:
-        if not isinstance(error, ConnectError):
-            error_type = type(error).__name__
-            wrapped = ConnectError(f"the connection could not be made: {error_type}: {error}")
-            wrapped.__cause__ = error
-            error = wrapped
-        if self._status != "disconnected":
-            self._emit(ErrorEvent(message=str(error), code=error.code, fatal=True, cause=error))
-            await self._disconnect(ConnectionChange(status="disconnected", reason="error"))
-        raise error
-
-    async def _abandon(self, attempt: asyncio.Task[None], change: ConnectionChange) -> None:
-        attempt.cancel()
+    async def _outcome(self, attempt: asyncio.Task[None]) -> ConnectError | None:
+        """Wait for the attempt, clean up if it failed, and give the reason."""
         await asyncio.wait({attempt})
-        await self._disconnect(change)
+        if attempt.cancelled():
+            await self._disconnect(ConnectionChange(status="disconnected", reason="requested"))
+            return ConnectCancelled("the connection was given up before it was made. Call connect() to try again.")
+        if (raised := attempt.exception()) is None:
+            return None
+        error = _as_connect_error(raised)
+        self._emit(ErrorEvent(message=str(error), code=error.code, fatal=True, cause=error))
+        await self._disconnect(ConnectionChange(status="disconnected", reason="error"))
+        return error
 
-    async def _say_goodbye(self, timeout_s: float) -> bool:
-        assert self._channel is not None  # noqa: S101  # connected
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._channel.close(1000, "")
-        except (TimeoutError, OSError):
-            return False
-        return self._channel.close_code == 1000  # noqa: PLR2004  # RFC 6455: normal closure
+    async def _leave(self, channel: MessageChannel, timeout_s: float) -> None:
+        await _hang_up(channel, 1000, timeout_s)
+        finalised = channel.close_code == 1000  # noqa: PLR2004  # RFC 6455: normal closure, confirmed
+        await self._disconnect(ConnectionChange(status="disconnected", reason="requested", finalised=finalised))
 
     async def _disconnect(self, change: ConnectionChange) -> None:
-        """Let go of everything the connection had, then say so."""
+        """Let go of everything the connection had, then say so. Whoever comes second finds nothing left to do."""
         receiver, outbox, channel = self._receiver, self._outbox, self._channel
         self._receiver = self._outbox = self._channel = None
         if receiver is not None and receiver is not asyncio.current_task():
@@ -210,7 +224,7 @@ class OpenAIRealtimeBase(TransportBase):
         if outbox is not None:
             await outbox.close()
         if channel is not None and channel.close_code is None:
-            await asyncio.gather(channel.close(1001, ""), return_exceptions=True)
+            await _hang_up(channel, 1001, _HANG_UP_S)
         if self._status != "disconnected":
             self._change(change)
         self._closed.set()
@@ -223,29 +237,29 @@ class OpenAIRealtimeBase(TransportBase):
             async for frame in channel:
                 self._apply(protocol.receive(frame, self._clock(), raw=wants("raw_event")))
         except Exception as error:  # noqa: BLE001  # whatever it was, it must not end in silence (P12)
-            await self._lost(ErrorEvent(message=f"the connection broke: {error}", fatal=True, cause=error))
-            return
-        await self._ended(channel)
+            await self._lost(f"the connection broke ({type(error).__name__}: {error})", None, error)
+        else:
+            await self._ended(channel)
 
     async def _ended(self, channel: MessageChannel) -> None:
         code, why = channel.close_code, channel.close_reason
         if code in _POLITE:
             await self._lost(None, code)
-            return
-        said = f": {why}" if why else ""
-        await self._lost(ErrorEvent(message=f"the connection was lost (close code {code}){said}", fatal=True), code)
+        else:
+            await self._lost(f"the connection was lost (close code {code}{f': {why}' if why else ''})", code)
 
-    async def _lost(self, error: ErrorEvent | None, code: int | None = None) -> None:
+    async def _lost(self, what: str | None, code: int | None, cause: BaseException | None = None) -> None:
         """The other side is gone. A pending ``connect()`` reports it; otherwise the events do."""
         if self._accepted is not None and not self._accepted.done():
-            self._accepted.set_exception(self._refusal(error, code))
+            self._accept(self._refusal(what, code))
             return
         if self._status != "connected":
             return
-        if error is not None:
-            self._emit(error)
+        if what is not None:
+            message = f"{what}. {_ADVICE.get(code, 'Connect again to go on')}."
+            self._emit(ErrorEvent(message=message, fatal=True, cause=cause))
         last = self._last_error.code if self._last_error else None
-        reason: Literal["expired", "lost", "remote_hangup"] = "lost" if error else "remote_hangup"
+        reason: Literal["expired", "lost", "remote_hangup"] = "lost" if what else "remote_hangup"
         if last == "session_expired":
             reason = "expired"
         await self._disconnect(
@@ -253,16 +267,17 @@ class OpenAIRealtimeBase(TransportBase):
                 status="disconnected",
                 reason=reason,
                 code=code,
-                finalised=error is None,
-                recoverable=reason != "remote_hangup" and last not in _HOPELESS,
+                finalised=what is None,
+                # A server that goes away (1001) may be back; one that hung up (1000) meant it.
+                recoverable=last not in _HOPELESS and (reason != "remote_hangup" or code == _GOING_AWAY),
             )
         )
 
-    def _refusal(self, error: ErrorEvent | None, code: int | None) -> ConnectError:
+    def _refusal(self, what: str | None, code: int | None) -> ConnectError:
         last = self._last_error
         if last is None:
-            detail = error.message if error else f"the service closed the connection (close code {code})"
-            return ConnectError(f"the service ended the connection before the session began: {detail}")
+            detail = what or f"it closed the connection (close code {code})"
+            return ConnectError(f"the service ended the connection before the session began: {detail}. Try again.")
         kind = AuthenticationError if last.code in _HOPELESS else ConnectError
         return kind(f"the service refused the session: {last.message}", code=last.code)
 
@@ -286,12 +301,8 @@ class OpenAIRealtimeBase(TransportBase):
                 )
 
     def _accept(self, error: ConnectError | None) -> None:
-        if self._accepted is None or self._accepted.done():
-            return
-        if error is None:
-            self._accepted.set_result(None)
-        else:
-            self._accepted.set_exception(error)
+        if self._accepted is not None and not self._accepted.done():
+            self._accepted.set_result(error)
 
     # Commands.
 
@@ -367,21 +378,33 @@ class OpenAIRealtimeBase(TransportBase):
         self._protocol.playback.played(ms)
 
     async def _perform(self, effects: Effects) -> None:
-        outbox = self._outbox
+        """Tell the events now, and return when the frames were handed over, in order and all of them."""
+        for effect in effects:
+            if not isinstance(effect, Send):
+                self._tell(effect)
+        frames = [effect.text for effect in effects if isinstance(effect, Send)]
+        if not frames:
+            return
+        if self._outbox is None:
+            raise NotConnected("sending", self._status)
         try:
-            for effect in effects:
-                if isinstance(effect, Send):
-                    if outbox is None:
-                        raise NotConnected("sending", self._status)
-                    await outbox.send(effect.text)
-                else:
-                    self._tell(effect)
+            await self._outbox.send(frames)
         except OSError as error:
             raise NotConnected("sending", "losing its connection") from error
 
 
-async def _resolve(key: ApiKey | None) -> str | None:
-    if not callable(key):
-        return key
-    value = key()
-    return await value if inspect.isawaitable(value) else value
+async def _hang_up(channel: MessageChannel, code: int, timeout_s: float) -> None:
+    # A goodbye that fails is no reason to stay.
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(timeout_s):
+            await channel.close(code, "")
+
+
+def _as_connect_error(raised: BaseException) -> ConnectError:
+    if isinstance(raised, ConnectError):
+        return raised
+    error = ConnectError(
+        f"the connection could not be made: {type(raised).__name__}: {raised}. Check the transport's options."
+    )
+    error.__cause__ = raised
+    return error

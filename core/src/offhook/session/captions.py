@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from attrs import define, field
+from typing import Final
+
+from attrs import define, field, frozen
 
 from offhook.events import AudioTranscriptDelta, InputTranscriptDelta
 from offhook.session.events import TranscriptEvent
 
+#: Some segments never become final; beyond so many, the oldest is given up (P10).
+_MAX_OPEN: Final = 64
+
+
+@frozen
+class _Segment:
+    text: str
+    turn_id: str | None
+
 
 @define
 class Captions:
-    """Segments that are still open, by id. A segment is forgotten when it is final, or when its turn is over (P10)."""
+    """Segments that are still open, by id. One is forgotten when it is final, or when its turn is over (P10)."""
 
-    _open: dict[str, str] = field(init=False, factory=dict[str, str])
-    _of_turn: dict[str, set[str]] = field(init=False, factory=dict[str, set[str]])
+    _open: dict[str, _Segment] = field(init=False, factory=dict[str, _Segment])
 
     def add(self, delta: AudioTranscriptDelta | InputTranscriptDelta) -> TranscriptEvent:
         """Take a piece; give the segment so far."""
-        known = self._open.get(delta.segment_id, "")
+        segment = self._open.pop(delta.segment_id, None)
+        known = segment.text if segment else ""
         text = known + delta.text if delta.mode == "append" else delta.text
-        self._keep(delta, text)
+        if not delta.final:
+            self._keep(delta.segment_id, _Segment(text, delta.response_id))
         return TranscriptEvent(
             role="user" if isinstance(delta, InputTranscriptDelta) else "assistant",
             text=text,
@@ -30,13 +42,10 @@ class Captions:
 
     def end_turn(self, turn_id: str) -> None:
         """Nothing more of this turn will come, be it final or not."""
-        for segment in self._of_turn.pop(turn_id, ()):
-            self._open.pop(segment, None)
+        for segment_id in [key for key, segment in self._open.items() if segment.turn_id == turn_id]:
+            del self._open[segment_id]
 
-    def _keep(self, delta: AudioTranscriptDelta | InputTranscriptDelta, text: str) -> None:
-        if delta.final:
-            self._open.pop(delta.segment_id, None)
-            return
-        self._open[delta.segment_id] = text
-        if delta.response_id is not None:
-            self._of_turn.setdefault(delta.response_id, set()).add(delta.segment_id)
+    def _keep(self, segment_id: str, segment: _Segment) -> None:
+        self._open[segment_id] = segment
+        if len(self._open) > _MAX_OPEN:
+            del self._open[next(iter(self._open))]

@@ -78,7 +78,10 @@ class History:
         item = self.get(item_id)
         if not isinstance(item, MessageItem):
             return self.put(MessageItem(item_id=item_id, role="user", content=(InputAudio(transcript=transcript),)))
-        parts = tuple(evolve(p, transcript=transcript) if isinstance(p, InputAudio) else p for p in item.content)
+        heard = InputAudio(transcript=transcript)
+        parts = tuple(heard if isinstance(part, InputAudio) else part for part in item.content)
+        if heard not in parts:  # not every service shows the audio when it shows the message
+            parts = (*parts, heard)
         return self.put(evolve(item, content=parts, status="completed"))
 
     def _walk(self) -> Iterator[ConversationItem]:
@@ -124,15 +127,17 @@ def _keeping_what_is_known(old: ConversationItem, new: ConversationItem) -> Conv
         parts = [_kept(_at(old.content, index), part) for index, part in enumerate(new.content)]
         # An empty update of a message with content announces nothing.
         return evolve(new, content=tuple(parts) or old.content)
-    if isinstance(old, FunctionCallItem) and isinstance(new, FunctionCallItem) and new.output is None:
-        return evolve(new, output=old.output, status=old.status if old.output is not None else new.status)
+    if isinstance(old, FunctionCallItem) and isinstance(new, FunctionCallItem):
+        new = evolve(new, arguments=new.arguments or old.arguments)
+        if new.output is None and old.output is not None:
+            new = evolve(new, output=old.output, status=old.status)
     return new
 
 
 def _kept(old: ContentPart | None, new: ContentPart) -> ContentPart:
-    if isinstance(new, (InputAudio, OutputAudio)) and not new.transcript and type(old) is type(new):
-        return old
-    return new
+    if old is None or type(old) is not type(new) or not isinstance(new, (InputAudio, OutputAudio)):
+        return new
+    return new if new.transcript else old
 
 
 def _at(parts: tuple[ContentPart, ...], index: int) -> ContentPart | None:

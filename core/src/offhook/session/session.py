@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 
 from offhook import events as e
 from offhook.agent import RealtimeAgent
-from offhook.config import UNSET, AudioConfig, AudioInput, AudioOutput, SessionConfig, Transcription, TurnDetection
+from offhook.config import SessionConfig
 from offhook.emitter import Emitter, EventIterator
 from offhook.hookspecs import (
     ApiKey,
@@ -21,6 +21,7 @@ from offhook.items import ConversationItem, InputImage, MessageItem
 from offhook.plugins import make_transport
 from offhook.session import usage
 from offhook.session.captions import Captions
+from offhook.session.config import initial_config
 from offhook.session.events import (
     AgentEnd,
     AgentStart,
@@ -31,13 +32,9 @@ from offhook.session.events import (
     RealtimeSessionEventTypes,
 )
 from offhook.session.history import History
+from offhook.session.reading import Reading
 from offhook.session.tools import ToolRunner
 from offhook.settings import Settings, load_settings
-
-#: What a conversation wants unless told otherwise: turns found by meaning, and the user's words written down.
-DEFAULT_CONFIG: Final = SessionConfig(
-    audio=AudioConfig(input=AudioInput(transcription=Transcription(), turn_detection=TurnDetection()))
-)
 
 _TRANSPORT_EVENTS: Final = sorted(event_names(RealtimeTransportEventTypes) - {"raw_event"})
 
@@ -79,23 +76,15 @@ class RealtimeSession:
         self.agent = agent
         self.context = context
         self.usage = e.Usage()
-        base = settings.session.over(DEFAULT_CONFIG) if settings else DEFAULT_CONFIG
-        self._config = _config_of(agent, config.over(base) if config else base)
+        self._config = initial_config(agent, config, settings)
         self._options = ConnectOptions(
             api_key=api_key, url=url, model=model, call_id=call_id, config=self._config, initial_history=history
         )
         self._emitter = Emitter(RealtimeSessionEventTypes)
-        self._history = History()
-        self._captions = Captions()
-        self._tools = ToolRunner(
-            emit=self._emitter.emit,
-            send_output=transport.send_function_call_output,
-            history=lambda: self._history.items,
-            context=context,
-        )
-        self._speaking = False
         self._listening: list[Callable[[], None]] = []
-        self._from_the_start: EventIterator | None = None
+        self._carries_raw = False
+        self._reading: Reading | None = None
+        self._clear()
 
     # The connection.
 
@@ -120,10 +109,13 @@ class RealtimeSession:
             raise
 
     async def close(self) -> None:
-        """Stop the tools, disconnect, and end every ``async for``. Idempotent."""
-        await self._tools.close("closed")
-        await self.transport.close()
-        self._stop_listening()
+        """Stop the tools, disconnect, and end every ``async for``. Idempotent, and possible from within a tool."""
+        self._tools.abandon("closed")
+        # Once our connection is over, the transport may serve another session.
+        if self._listening:
+            await self.transport.close()
+            self._stop_listening()
+        await self._tools.wait_stopped()
 
     @property
     def history(self) -> tuple[ConversationItem, ...]:
@@ -143,18 +135,23 @@ class RealtimeSession:
         ``"*"`` gives the transport's raw frames. An ``async def`` listener runs in a task of its own. Raises
         ``ContractError`` for a name that is no event.
         """
-        if name in {"*", "raw_event"}:
-            return self.transport.on("*", listener)
-        return self._emitter.on(name, listener)
+        stop = self._emitter.on(name, listener)
+        self._carry_raw()
+        return stop
 
     def events(self, *names: str) -> EventIterator:
         """Iterate over events of these names (or all but raw ones) from now on, until the session ends."""
-        return self._emitter.events(*names)
+        events = self._emitter.events(*names)
+        self._carry_raw()
+        return events
 
     def __aiter__(self) -> AsyncIterator[e.Event]:
-        """Iterate over everything that happens. The first iteration begins with the connection, however late it starts."""
-        iterator, self._from_the_start = self._from_the_start, None
-        return iterator or self._emitter.events()
+        """Iterate over all but raw events until the session ends.
+
+        The first loop begins with the connection, however late it starts, and the next goes on where one was left, so that
+        nothing is missed between. A second loop beside it has events of its own, from its start.
+        """
+        return self._reading.loop() if self._reading else self._emitter.events()
 
     # Commands.
 
@@ -192,37 +189,59 @@ class RealtimeSession:
 
     # What happens.
 
-    def _begin(self) -> None:
+    def _clear(self) -> None:
+        """Forget what belongs to one connection."""
         self._history = History()
         self._captions = Captions()
+        self._tools = ToolRunner(
+            emit=self._emitter.emit,
+            transport=self.transport,
+            history=lambda: self._history.items,
+            context=self.context,
+        )
         self._speaking = False
-        self._from_the_start = self._emitter.events()
+
+    def _begin(self) -> None:
+        self._clear()
+        self._reading = Reading(self._emitter.events)
         # A method named after an event handles it; all others pass through as they are.
         self._listening = [
             self.transport.on(name, getattr(self, f"_on_{name}", self._emitter.emit)) for name in _TRANSPORT_EVENTS
         ]
+        self._carry_raw()
+
+    def _carry_raw(self) -> None:
+        """Let raw frames through once someone wants them: there are more of them than of anything else."""
+        if self._listening and not self._carries_raw and self._emitter.wants("raw_event"):
+            self._carries_raw = True
+            self._listening.append(self.transport.on("*", self._emitter.emit))
 
     def _stop_listening(self) -> None:
         for stop in self._listening:
             stop()
         self._listening = []
+        self._carries_raw = False
+        if self._reading:
+            self._reading.end()
         self._emitter.end()
 
     def _on_connection_change(self, event: e.ConnectionChange) -> None:
         self._emitter.emit(event)
         if event.status == "disconnected":
-            self._tools.abandon("connection_lost")
+            self._tools.abandon("closed" if event.reason == "requested" else "connection_lost")
             self._stop_listening()
 
     def _on_turn_started(self, event: e.TurnStarted) -> None:
         self._speaking = False
         self._emitter.emit(event)
         self._emitter.emit(AgentStart(agent=self.agent, turn_id=event.turn_id))
+        self._tools.turn_started(event.turn_id)
 
     def _on_turn_done(self, event: e.TurnDone) -> None:
         self._captions.end_turn(event.turn_id)
         self._emitter.emit(event)
         self._emitter.emit(AgentEnd(agent=self.agent, turn_id=event.turn_id, text=_last_words(event.output)))
+        self._tools.turn_done(event.turn_id)
 
     def _on_audio(self, event: e.AudioEvent) -> None:
         if not self._speaking:
@@ -261,7 +280,10 @@ class RealtimeSession:
 
     def _on_function_call(self, event: e.FunctionCall) -> None:
         self._emitter.emit(event)
-        self._tools.start(event, self.agent)
+        if self.transport.status == "connected":
+            self._tools.start(event, self.agent)
+        else:  # it was told to end: there is no way back for an output
+            self._emitter.emit(e.FunctionCallCancelled(call_ids=(event.call_id,), reason="closed"))
 
     def _on_function_call_cancelled(self, event: e.FunctionCallCancelled) -> None:
         self._tools.cancel(event.call_ids)
@@ -276,17 +298,6 @@ class RealtimeSession:
         if new and item is not None:
             self._emitter.emit(HistoryAdded(item=item))
         self._emitter.emit(HistoryUpdated(item_id=item_id, history=lambda: self._history.items))
-
-
-def _config_of(agent: RealtimeAgent, config: SessionConfig) -> SessionConfig:
-    """Lay what the agent says over the config: its instructions and tools, and its voice unless one was chosen."""
-    chosen = config.audio.output.voice
-    voice = AudioOutput(voice=agent.voice) if agent.voice is not None and not isinstance(chosen, str) else AudioOutput()
-    return SessionConfig(
-        instructions=agent.instructions or UNSET,
-        tools=tuple(tool.to_wire() for tool in agent.tools),
-        audio=AudioConfig(output=voice),
-    ).over(config)
 
 
 def _last_words(output: Sequence[ConversationItem]) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from attrs import evolve
 
 from offhook.events import Usage, UsageUpdate
+from offhook.realtime.codec import as_object
 
 
 def add(total: Usage, update: UsageUpdate) -> Usage:
@@ -29,12 +30,14 @@ def add(total: Usage, update: UsageUpdate) -> Usage:
 
 
 def _sum(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """Add numbers of the same name, in nested objects too; other values are taken as they come."""
+    """Add numbers of the same name, in nested objects too; other values are taken as they come, but null says nothing."""
     result = dict(one)
     for name, value in other.items():
         old = result.get(name)
         if isinstance(value, Mapping):
-            result[name] = _sum(cast("Mapping[str, Any]", old or {}), cast("Mapping[str, Any]", value))
-        else:
-            result[name] = old + value if isinstance(old, (int, float)) and isinstance(value, (int, float)) else value
+            result[name] = _sum(as_object(old), as_object(value))
+        elif isinstance(old, (int, float)) and isinstance(value, (int, float)):
+            result[name] = old + value
+        elif value is not None:
+            result[name] = value
     return result

@@ -93,6 +93,7 @@ class WorkerChannel:
                 handler(event)
             except Exception as error:  # noqa: BLE001  # see above
                 self._end(_NO_GOODBYE, f"an event of the socket could not be read: {error}")
+                self._say_goodbye(1000, "")
 
         return listener
 

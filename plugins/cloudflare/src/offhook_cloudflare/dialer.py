@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from offhook.errors import AuthenticationError, ConnectError
-from offhook.realtime.channel import DialRequest
+from offhook.realtime.channel import DialRequest, without_secrets
 from offhook.realtime.codec import as_object, loads
 from offhook_cloudflare.channel import WorkerChannel
 from offhook_cloudflare.options import CloudflareOptions
@@ -34,12 +34,13 @@ class CloudflareDialer:
         try:
             async with asyncio.timeout(self._options.open_timeout_s):
                 response = await runtime.fetch(_http(request.url), headers)
+                socket = response.webSocket
                 # None in older runtimes, a falsy object of its own in newer ones.
-                if not response.webSocket:
+                if not socket:
                     raise _refused(response.status, await response.text(), request.url)
-                return WorkerChannel(response.webSocket, runtime)
+                return WorkerChannel(socket, runtime)
         except TimeoutError as error:
-            raise ConnectError(f"{_where(request.url)} did not answer in time. Check the url.") from error
+            raise ConnectError(f"{without_secrets(request.url)} did not answer in time. Check the url.") from error
         except runtime.js_error as error:
             raise ConnectError(_unreachable(error, request.url)) from error
 
@@ -65,7 +66,7 @@ def _headers(request: DialRequest) -> Mapping[str, str]:
 
 def _refused(status: int, body: str, url: str) -> ConnectError:
     message, code = _provider_error(body)
-    where = f"{_where(url)} refused the connection with HTTP {status}{f': {message}' if message else ''}"
+    where = f"{without_secrets(url)} refused the connection with HTTP {status}{f': {message}' if message else ''}"
     if status in _FORBIDDEN:
         return AuthenticationError(f"{where}. Check the API key and what it may do.", status=status, code=code)
     return ConnectError(f"{where}. Check the url and the model.", status=status, code=code)
@@ -83,13 +84,9 @@ def _provider_error(body: str) -> tuple[str, str | None]:
 
 def _unreachable(error: Exception, url: str) -> str:
     # The runtime does not tell a refused connection from a forbidden one, so the next step names both.
+    why = str(error).removeprefix("Error: ").rstrip(".")
     return (
-        f"{_where(url)} cannot be reached from this Worker: {error}. Check the url, and that the Worker has network "
+        f"{without_secrets(url)} cannot be reached from this Worker: {why}. Check the url, and that the Worker has network "
         "permission: its globalOutbound must lead to the internet, and in a local workerd the network service must "
         'allow "private" for a server on this machine.'
     )
-
-
-def _where(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

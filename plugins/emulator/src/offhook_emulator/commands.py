@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 
 from offhook_emulator.replies import replies_from
+from offhook_emulator.replies.chat import Chat
+from offhook_emulator.replies.protocol import Replies
 from offhook_emulator.server import Emulator
 from offhook_emulator.voice import voice_from
 from offhook_emulator.voice.protocols import Voice
@@ -34,12 +36,12 @@ def emulator(
         voice=speaking, replies=answering, host=host, port=port, api_key=api_key, tls_cert=tls_cert, tls_key=tls_key
     )
     try:
-        asyncio.run(_serve(server, speaking))
+        asyncio.run(_serve(server, speaking, answering))
     finally:
         speaking.close()
 
 
-async def _serve(server: Emulator, voice: Voice) -> None:
+async def _serve(server: Emulator, voice: Voice, replies: Replies) -> None:
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -51,3 +53,5 @@ async def _serve(server: Emulator, voice: Voice) -> None:
     async with server:
         typer.echo(f"offhook emulator listening on {server.url}")
         await stopped.wait()
+    if isinstance(replies, Chat):
+        await replies.close()

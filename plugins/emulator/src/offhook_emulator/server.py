@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
 import socket
 from collections.abc import Generator, Iterable
 from pathlib import Path
@@ -51,6 +52,8 @@ class Emulator:
         session_s: float = 3600,
         observer: Observer | None = None,
     ) -> None:
+        if tls_key and not tls_cert:
+            raise OffhookError("There is a TLS key without its certificate. Give both, or none to serve plain http.")
         accepted = [api_key] if isinstance(api_key, str) else api_key or ()
         switchboard = Switchboard(voice=voice, replies=replies, session_s=session_s, observer=observer)
         self._host = host
@@ -106,8 +109,8 @@ class Emulator:
             config.load()
         except OSError as error:
             raise OffhookError(
-                f"The certificate of the emulator cannot be used: {error}. "
-                "Give two PEM files: --tls-cert with the certificate, --tls-key with its private key."
+                f"The certificate {options.get('ssl_certfile')} with the key {options.get('ssl_keyfile')} cannot be used: "
+                f"{error}. Give two PEM files: tls_cert with the certificate, tls_key with its private key."
             ) from error
         return config
 
@@ -132,7 +135,8 @@ def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if os.name == "posix":  # elsewhere it would take a port that is in use
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
     except OSError as error:
         listener.close()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import logging
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from importlib.metadata import version
@@ -9,16 +12,19 @@ from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidProxy, InvalidStatus, ProxyError, WebSocketException
 
 from offhook.errors import AuthenticationError, ConnectError
-from offhook.realtime.channel import DialRequest
+from offhook.realtime.channel import DialRequest, without_secrets
 from offhook.realtime.codec import as_object, loads
 from offhook_websocket.options import WebSocketOptions
 
 _FORBIDDEN = frozenset({401, 403})
 #: What the library means by obeying the environment, and by going direct.
 _PROXIES: Final[Mapping[str, Literal[True] | None]] = {"auto": True, "none": None}
+#: At DEBUG the library writes down headers and frames: keys and speech. So that takes more than the root logger's level.
+_LOGGER: Final = logging.getLogger("offhook.websocket")
+_LOGGER.setLevel(logging.INFO)
 _OWN_AUTHORIZATION = frozenset({"authorization", "api-key"})
 
 
@@ -54,8 +60,12 @@ class WebSocketChannel:
             raise ConnectionError(f"the WebSocket is closed: {error}") from error
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close with a handshake, within the close timeout."""
-        await self._connection.close(code, reason)
+        """Close with a handshake, for which there is as long as the caller waits."""
+        try:
+            await self._connection.close(code, reason)
+        except asyncio.CancelledError:
+            self._connection.transport.abort()
+            raise
 
 
 class WebSocketDialer:
@@ -79,11 +89,14 @@ class WebSocketDialer:
                 ping_timeout=options.ping_timeout_s,
                 proxy=_PROXIES.get(options.proxy, options.proxy),
                 user_agent_header=f"offhook/{version('offhook-websocket')}",
+                logger=_LOGGER,
                 **self._tls(request.url),
             )
         except InvalidStatus as error:
             raise _refused(error, request.url) from error
-        except (OSError, InvalidHandshake, InvalidURI, TimeoutError) as error:
+        except (InvalidProxy, ProxyError, ImportError) as error:
+            raise ConnectError(_no_way_through(error)) from error
+        except (OSError, WebSocketException) as error:
             raise ConnectError(_unreachable(error, request.url)) from error
         return WebSocketChannel(connection)
 
@@ -101,7 +114,7 @@ class WebSocketDialer:
 
 
 def _headers(request: DialRequest) -> Mapping[str, str]:
-    if request.headers.keys() and {name.lower() for name in request.headers} & _OWN_AUTHORIZATION:
+    if {name.lower() for name in request.headers} & _OWN_AUTHORIZATION:
         return request.headers
     if not request.api_key:
         raise AuthenticationError(
@@ -114,7 +127,7 @@ def _headers(request: DialRequest) -> Mapping[str, str]:
 def _refused(error: InvalidStatus, url: str) -> ConnectError:
     status = error.response.status_code
     body, code = _provider_error(bytes(error.response.body or b""))
-    where = f"{_where(url)} refused the connection with HTTP {status}{f': {body}' if body else ''}"
+    where = f"{without_secrets(url)} refused the connection with HTTP {status}{f': {body}' if body else ''}"
     if status in _FORBIDDEN:
         return AuthenticationError(f"{where}. Check the API key and what it may do.", status=status, code=code)
     return ConnectError(f"{where}. Check the url and the model.", status=status, code=code)
@@ -130,8 +143,18 @@ def _provider_error(body: bytes) -> tuple[str, str | None]:
     return str(message).rstrip("."), error.get("code")
 
 
+def _no_way_through(error: Exception) -> str:
+    # Never what it says: a proxy's address may hold a password.
+    if isinstance(error, ImportError):
+        return f"that kind of proxy needs a library that is not installed: {error}. Install it, or set proxy to 'none'."
+    return (
+        f"the proxy cannot be used ({type(error).__name__}). Set proxy in [transports.websocket] to a URL like "
+        "http://user:password@host:3128, to 'auto' for the environment's, or to 'none'."
+    )
+
+
 def _unreachable(error: Exception, url: str) -> str:
-    where = _where(url)
+    where = without_secrets(url)
     match error:
         case TimeoutError():
             return f"{where} did not answer in time. Check the url, the network and the proxy."
@@ -140,14 +163,11 @@ def _unreachable(error: Exception, url: str) -> str:
             return (
                 f"{where} shows a certificate that is not trusted ({why}). Set ca_file to the authority's certificate."
             )
-        case ConnectionRefusedError():
+        case ssl.SSLError():
+            return f"{where} does not speak TLS: {error.reason}. Check the url; without TLS it begins with ws://."
+        case OSError() if f"[Errno {errno.ECONNREFUSED}]" in str(error):  # localhost is two addresses, and one error
             return f"nothing listens at {where}. Check the url; for a local server, start `offhook emulator`."
         case OSError():
             return f"{where} cannot be reached: {error.strerror or error}. Check the url and the network."
         case _:
             return f"{where} does not speak WebSocket there: {error}. Check the url; it usually ends in /v1/realtime."
-
-
-def _where(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}{parts.path}"

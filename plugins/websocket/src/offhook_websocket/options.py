@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from offhook.hookspecs import ApiKey
-from offhook.realtime.channel import Dialer
+from offhook.realtime.channel import Dialer, without_secrets
 
 DEFAULT_URL = "wss://api.openai.com/v1/realtime"
 DEFAULT_MODEL = "gpt-realtime-2.1"
@@ -19,7 +19,7 @@ class WebSocketOptions:
     """Options of the ``websocket`` transport. Times are in seconds, sizes in bytes."""
 
     #: The socket (``wss://host/v1/realtime``) or the API's base (``https://host/v1``).
-    url: str = DEFAULT_URL
+    url: str = field(default=DEFAULT_URL, repr=without_secrets)
     model: str | None = DEFAULT_MODEL
     #: A key or a (possibly async) function that gives one, asked at every connect; else ``OPENAI_API_KEY``.
     api_key: ApiKey | None = field(default=None, repr=False)
@@ -35,7 +35,7 @@ class WebSocketOptions:
     #: Longest message taken. The API's own limit for a frame is 15 MiB of audio, which is 20 MiB of base64.
     max_size: int = 24 * 1024 * 1024
     #: A proxy's URL; ``auto`` obeys the environment, ``none`` goes direct.
-    proxy: str = "auto"
+    proxy: str = field(default="auto", repr=without_secrets)
     #: A file of certificates to trust instead of the system's.
     ca_file: str | None = None
     #: A whole context, for programs; beats ``ca_file``.

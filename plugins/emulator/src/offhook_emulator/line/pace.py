@@ -6,7 +6,6 @@ A voice on this machine may be much faster than that.
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
 #: Audio that is sent at once, so that short replies are not held back.
@@ -15,17 +14,16 @@ _TIMES_REAL_TIME: Final = 3
 
 
 class Pace:
-    """Holds one reply back. Times in milliseconds of audio."""
+    """Holds one reply back."""
 
     def __init__(self) -> None:
         self._started: float | None = None
         self._sent_ms = 0.0
 
-    async def sent(self, duration_ms: float) -> None:
-        """Note that audio was sent, and wait until more may be. Other tasks always get a turn."""
-        now = asyncio.get_running_loop().time()
+    def sent(self, duration_ms: float, now: float) -> float:
+        """Note that ``duration_ms`` of audio was sent; give the seconds to wait before more is. ``now`` is in seconds."""
         if self._started is None:
             self._started = now
         self._sent_ms += duration_ms
-        due_ms = (self._sent_ms - _HEAD_START_MS) / _TIMES_REAL_TIME
-        await asyncio.sleep(max(self._started + due_ms / 1000 - now, 0))
+        due_s = (self._sent_ms - _HEAD_START_MS) / _TIMES_REAL_TIME / 1000
+        return max(self._started + due_s - now, 0.0)

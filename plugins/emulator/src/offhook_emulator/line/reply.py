@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -72,7 +73,8 @@ class ReplyWorker:
                     heard_ms += duration_ms
                     self._play([piece])
                     self._write(clock.until(heard_ms))
-                    await self._pace.sent(duration_ms)
+                    # A wait of zero, too: the rest of the session always gets its turn.
+                    await asyncio.sleep(self._pace.sent(duration_ms, asyncio.get_running_loop().time()))
                 await self._outbox.room()
         self._write(clock.rest())
 

@@ -16,6 +16,11 @@ class InputBuffer:
         self._start = 0  # bytes before those in _audio
 
     @property
+    def start_ms(self) -> int:
+        """Where the audio in the buffer begins."""
+        return self._start // BYTES_PER_MS
+
+    @property
     def position_ms(self) -> int:
         """How much audio was written in all."""
         return (self._start + len(self._audio)) // BYTES_PER_MS

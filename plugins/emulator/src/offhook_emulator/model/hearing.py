@@ -69,7 +69,7 @@ class Hearing:
         return change
 
     def _start_turn(self, prefix_ms: int) -> None:
-        start_ms = max(self._turns.started_ms - prefix_ms, 0)
+        start_ms = max(self._turns.started_ms - prefix_ms, self._buffer.start_ms)
         self._buffer.trim(start_ms)
         self._item_id = self._outlet.new_id("item")
         self._outlet.send("input_audio_buffer.speech_started", audio_start_ms=start_ms, item_id=self._item_id)

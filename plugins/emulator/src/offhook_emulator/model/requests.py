@@ -107,4 +107,5 @@ class Requests:
 
     def _create_response(self, event: _Event) -> None:
         self._speaking.create(event.get("response") or {})
-        self._idle.stop()
+        if self._speaking.current:
+            self._idle.stop()

@@ -102,4 +102,4 @@ def _parts(item: Item) -> list[dict[str, Any]]:
 def _text(item: Item) -> str:
     wire = item.wire
     texts = [wire.get("name", ""), wire.get("arguments", ""), wire.get("output", "")]
-    return " ".join([*texts, *(part.get("text", "") for part in _parts(item))])
+    return "".join([*texts, *(part.get("text", "") for part in _parts(item))])

@@ -16,8 +16,8 @@ from attrs import define, field
 from offhook_emulator.replies.schema import Argument, Schema, arguments_of, resolve
 from offhook_emulator.replies.strings import KINDS, TOPIC, as_name, beside, kind_of
 from offhook_emulator.replies.tools import Tool
-from offhook_emulator.replies.utterance import Span, Utterance
-from offhook_emulator.replies.words import CLOCK, DATE, FILLERS, WORD, stem
+from offhook_emulator.replies.utterance import Utterance
+from offhook_emulator.replies.words import FILLERS, WORD, stem
 
 _NEGATED: Final = re.compile(r"\b(?:no|not|without|don['\u2019]t|never)(?:\s+\w+){0,2}\s+$", re.IGNORECASE)
 _YES: Final = re.compile(r"^\W*(?:yes|yeah|yep|sure|please|of course|true|right|correct)\b", re.IGNORECASE)
@@ -37,11 +37,9 @@ class Found:
 
 
 def arguments_for(tool: Tool, text: str, answers: Mapping[str, str] | None = None) -> Found:
-    """Take a tool's arguments from ``text``; ``answers`` are replies to questions for one argument, by its
-    :attr:`Argument.spoken` name.
-    """
+    """Take a tool's arguments from ``text``. ``answers`` are what was said when one was asked for, by its spoken name."""
     search = _Search(Utterance(text), tool.schema, tool.words)
-    found = search.object(tool.schema)
+    found = search.fields(tool.schema)
     for argument in list(found.missing):
         if answers and argument.spoken in answers:
             found.values[argument.name] = _answer(argument, answers[argument.spoken], tool)
@@ -92,7 +90,7 @@ class _Search:
     #: How many objects the one that is being read lies in.
     depth: int = 0
 
-    def object(self, schema: Schema) -> Found:
+    def fields(self, schema: Schema) -> Found:
         """Take the arguments that an object schema describes. A schema may contain itself, so depth is limited."""
         arguments = list(arguments_of(schema, self.root)) if self.depth < _DEEPEST else []
         self.depth += 1
@@ -120,7 +118,7 @@ class _Search:
             case "array":
                 return self._list(argument)
             case "object":
-                return self.object(argument.schema).values or None
+                return self.fields(argument.schema).values or None
             case _:
                 return kind_of(argument).find(argument, self.utterance)
 
@@ -158,7 +156,7 @@ class _Search:
         text = self.utterance.text
         value = self.utterance.number(lambda span: beside(argument, text, span))
         if value is None and argument.required:
-            value = self.utterance.number(lambda span: not _is_time(text, span))
+            value = self.utterance.number(lambda span: not self.utterance.is_time(span))
         if value is None:
             return None
         return int(value) if argument.type == "integer" or value.is_integer() else value
@@ -188,11 +186,6 @@ def _precedence(argument: Argument) -> tuple[int, bool]:
         kind = kind_of(argument)
         rank = len(KINDS) + 1 if kind is TOPIC else KINDS.index(kind) + 1
     return rank, not argument.required
-
-
-def _is_time(text: str, span: Span) -> bool:
-    times = (time.span() for pattern in (CLOCK, DATE) for time in pattern.finditer(text))
-    return any(start < span[1] and span[0] < end for start, end in times)
 
 
 def _plain(text: str) -> str:

@@ -3,10 +3,10 @@
 The order of the rules, each for what the conversation ends with:
 
 1. Outputs of function calls: they are spoken, whatever ``tool_choice`` says (it would never come to an end else).
-2. Words of the user that name tools: those are called. What a required argument needs and nobody said is asked for
-   ("Which city?"), and the answer completes the call. With ``tool_choice`` required or a function's name, a call is
-   made in any case, with guesses where need be.
-3. A wish for a story: one that lasts more than 30 seconds.
+2. A wish of the user for a story: one that lasts more than 30 seconds.
+3. Words that name tools: those are called. A required argument that nobody gave is asked for ("Which city?"), and the
+   answer completes the call. With ``tool_choice`` required or a function's name, a call is made in any case, with
+   guesses where need be.
 4. Other words: a short answer that shows they were understood.
 5. Nothing new: what the instructions say to say, else a greeting, or an offer of more help.
 
@@ -75,11 +75,13 @@ def say(text: str) -> Iterator[Say]:
 
 def _to_silence(request: ReplyRequest) -> Iterator[Piece]:
     told = [text_of(message) for message in unanswered(request.items, "system")]
-    if to_say := told_to_say("\n".join([request.instructions, *told])):
+    to_say = told_to_say("\n".join([request.instructions, *told]))
+    said = "\n".join(text_of(item) for item in request.items if is_message(item, "assistant"))
+    if to_say and to_say not in said:  # instructions of the session still say so long after it was said
         return say(to_say)
     if told:
         return _to_words(told[-1], request)
-    if any(is_message(item, "assistant") for item in request.items):
+    if said:
         return say("Is there anything else I can help you with?")
     if request.items:
         return say("One moment, please. I am still waiting for an answer.")
@@ -93,7 +95,7 @@ def _to_words(text: str, request: ReplyRequest) -> Iterator[Piece]:
         return _calls([pending], text, forced=forced)
     if forced:
         named = named or tools[:1]
-    elif story := story_for(text):
+    elif (story := story_for(text)) and not any("story" in tool.nouns for tool in named):
         return say(story)
     if not named:
         return say(heard(text))

@@ -57,6 +57,10 @@ class Utterance:
                 return value
         return None
 
+    def is_time(self, span: Span) -> bool:
+        """Tell whether a number at ``span`` is one of a time: the seven of "7 pm"."""
+        return any(_overlap(span, time) for time in self._times)
+
     def phrase_after(self, prepositions: Sequence[str]) -> str | None:
         """Take the few words (a place, a name) that follow the first of ``prepositions``, best first."""
         for preposition in prepositions:
@@ -111,10 +115,13 @@ class Utterance:
         return letters not in PHRASE_ENDS and self._is_free(word.span()) and not is_amount
 
     @cached_property
+    def _times(self) -> list[Span]:
+        return [found.span() for pattern in (DATE, CLOCK) for found in pattern.finditer(self.text)]
+
+    @cached_property
     def _amounts(self) -> list[Span]:
         """Where times and numbers stand."""
-        times = [found.span() for pattern in (DATE, CLOCK) for found in pattern.finditer(self.text)]
-        return times + [(start, end) for _, start, end in numbers(self.text)]
+        return self._times + [(start, end) for _, start, end in numbers(self.text)]
 
     def _take(self, words: list[re.Match[str]]) -> str | None:
         if not words:

@@ -1,12 +1,12 @@
 """Speech to text by Moonshine tiny-en, run directly on onnxruntime.
 
-Give it speech only: of silence, noise and tones it makes words.
+Of silence, noise and tones the model makes words ("You"), so whatever no detector calls speech is kept from it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Final
@@ -16,8 +16,12 @@ import numpy as np
 from offhook_emulator.voice.lazy import Lazy
 from offhook_emulator.voice.models import MOONSHINE_DECODER, MOONSHINE_ENCODER, MOONSHINE_TOKENS
 from offhook_emulator.voice.onnx import Floats, floats, open_session
-from offhook_emulator.voice.protocols import EAR_RATE_HZ
+from offhook_emulator.voice.protocols import EAR_RATE_HZ, VoiceActivityDetector
 
+#: Where the detector is never surer than that, there is no speech.
+_SPEECH: Final = 0.3
+#: 0.1 s.
+_SLICE_BYTES: Final = EAR_RATE_HZ // 10 * 2
 _BEGIN: Final = 1
 _END: Final = 2
 #: Speech has fewer tokens; the limit ends the endless repetition that the model falls into now and then.
@@ -35,22 +39,31 @@ _LONG_TOKEN: Final = 128
 class MoonshineTranscriber:
     """Writes down utterances, in the threads of ``pool``; about 15 ms per second of speech."""
 
-    def __init__(self, pool: Executor) -> None:
+    def __init__(self, pool: Executor, detector: Callable[[], VoiceActivityDetector]) -> None:
         self._pool = pool
+        self._detector = detector
         self._model = Lazy(Moonshine)
 
     async def transcribe(self, pcm: bytes) -> str:
-        """Transcribe one utterance: PCM16 16 kHz mono in, text out. Cancelling ends it after a piece.
+        """Transcribe one utterance: PCM16 16 kHz mono in, text out; empty where no speech is in it.
 
-        Raises OffhookError where the model is missing or damaged.
+        Cancelling ends it after the piece being written. Raises OffhookError where the model is missing or damaged.
         """
         loop = asyncio.get_running_loop()
+        if not await loop.run_in_executor(self._pool, self._is_speech, pcm):
+            return ""
         texts = [await loop.run_in_executor(self._pool, self._write, piece) for piece in pieces(floats(pcm))]
         return " ".join(text for text in texts if text)
 
     def warm_up(self) -> None:
         """Load the model and pay for the slow first call (not for the event loop)."""
         self._write(np.zeros(EAR_RATE_HZ, np.float32))
+
+    def _is_speech(self, pcm: bytes) -> bool:
+        """Listen until speech begins; that is early, as a rule."""
+        detector = self._detector()
+        slices = (pcm[at : at + _SLICE_BYTES] for at in range(0, len(pcm), _SLICE_BYTES))
+        return any(probability > _SPEECH for piece in slices for probability in detector.push(piece))
 
     def _write(self, audio: Floats) -> str:
         return self._model.get().write(np.concatenate([_PAD, audio, _PAD]))
@@ -120,7 +133,7 @@ def read_tokens(path: Path) -> list[bytes]:
     while at < len(data):
         size, at = data[at], at + 1
         if size >= _LONG_TOKEN:
-            size, at = size - _LONG_TOKEN + data[at] * 128, at + 1
+            size, at = size - _LONG_TOKEN + data[at] * _LONG_TOKEN, at + 1
         tokens.append(data[at : at + size])
         at += size
     return tokens

@@ -25,7 +25,7 @@ class RealVoice:
     def __init__(self, *, threads: int = 2) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="offhook-voice")
         self._silero = Lazy(partial(open_session, SILERO))
-        self._transcriber = MoonshineTranscriber(self._pool)
+        self._transcriber = MoonshineTranscriber(self._pool, self.detector)
         self._speaker = HibariSpeaker(self._pool)
         self.speech_to_text: SpeechToText = self._transcriber
         self.text_to_speech: TextToSpeech = self._speaker

@@ -1,0 +1,155 @@
+"""``OpenAIRealtimeWebRTC``: the Realtime dialect over a data channel, and the audio beside it."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from attrs import evolve
+
+from offhook.audio.formats import PCM16_24K
+from offhook.capabilities import Capabilities
+from offhook.errors import ConnectError
+from offhook.events import (
+    AudioEvent,
+    AudioInterrupted,
+    ConnectionChange,
+    ErrorEvent,
+    OutputSpeechStarted,
+    OutputSpeechStopped,
+    SessionReady,
+)
+from offhook.hookspecs import ConnectOptions
+from offhook.realtime.protocol import Effects, Send
+from offhook.realtime.transport import REALTIME_CAPABILITIES, OpenAIRealtimeBase
+from offhook_webrtc.channel import PeerChannel
+from offhook_webrtc.dialer import WebRTCDialer
+from offhook_webrtc.options import WebRTCOptions
+from offhook_webrtc.signalling import calls_url
+from offhook_webrtc.tracks import InputGate
+
+#: A second of PCM16 at 24 kHz. As base64 it is the longest that any peer must take, which is 64 KiB (RFC 8841, 6.1).
+_APPEND_BYTES: Final = PCM16_24K.size(1000)
+#: Of 32767: below this, what comes while the service plays nothing is the codec's idea of silence.
+_AUDIBLE: Final = 64
+
+
+class OpenAIRealtimeWebRTC(OpenAIRealtimeBase):
+    """The ``webrtc`` transport. It records and plays by itself; the service knows what was heard."""
+
+    def __init__(self, options: WebRTCOptions | None = None) -> None:
+        options = options or WebRTCOptions()
+        self._gate = InputGate(ready=False)
+        self._epoch = 1
+        self._playing = False
+        dialer = options.dialer or WebRTCDialer(
+            options,
+            gate=self._gate,
+            on_audio=self._heard if options.audio_events else None,
+            input_failed=self._input_failed,
+        )
+        super().__init__(
+            "webrtc",
+            dialer,
+            url=options.url,
+            model=options.model,
+            api_key=options.api_key or _key_of_the_environment,
+            headers=options.headers,
+            capabilities=_capabilities(options),
+            ack_timeout_s=options.ack_timeout_s,
+            service_plays=True,
+        )
+        self.on("connection_change", self._on_connection_change)
+        self.on("session_ready", self._on_session_ready)
+        self.on("audio_interrupted", self._on_audio_interrupted)
+        self.on("output_speech_started", self._on_output_speech_started)
+        self.on("output_speech_stopped", self._on_output_speech_stopped)
+
+    @property
+    def muted(self) -> bool:
+        """Whether silence is sent in place of the input. It can be set at any time, and outlives connections."""
+        return self._gate.muted
+
+    @property
+    def call_id(self) -> str | None:
+        """Id of the call, for its sideband and to hang it up; ``None`` without a connection."""
+        return self._channel.call_id if isinstance(self._channel, PeerChannel) else None
+
+    async def mute(self, muted: bool) -> None:
+        """Send silence from now on, or the input again."""
+        self._gate.muted = muted
+
+    async def send_audio(self, audio: bytes, *, commit: bool = False) -> None:
+        """Append audio to the input buffer over the data channel, beside whatever the input sends."""
+        for start in range(0, max(len(audio), 1), _APPEND_BYTES):
+            part = audio[start : start + _APPEND_BYTES]
+            await super().send_audio(part, commit=commit and start + _APPEND_BYTES >= len(audio))
+
+    def _address(self, options: ConnectOptions) -> str:
+        if options.call_id is not None:
+            raise ConnectError(
+                f"webrtc makes calls, and cannot join the call {options.call_id!r}. "
+                "Leave call_id out, or join it with the websocket transport."
+            )
+        return calls_url(options.url or self._url)
+
+    async def _perform(self, effects: Effects) -> None:
+        # Before anything of it is sent: half a message helps nobody.
+        if isinstance(self._channel, PeerChannel):
+            for effect in effects:
+                if isinstance(effect, Send):
+                    self._channel.check_size(effect.text)
+        await super()._perform(effects)
+
+    def _heard(self, pcm: bytes) -> None:
+        """Emit what the remote track said as an event, while the service plays something, or something is heard."""
+        if self._status == "connected" and (self._playing or _audible(pcm)):
+            self._emit(AudioEvent(data=pcm, epoch=self._epoch, format=PCM16_24K))
+
+    def _input_failed(self, error: Exception) -> None:
+        message = f"the audio input broke, and silence is sent from now on: {error}. Connect again to open it anew."
+        self._emit(ErrorEvent(message=message, cause=error))
+
+    def _on_connection_change(self, event: ConnectionChange) -> None:
+        self._playing = False
+        if event.status == "connecting":
+            self._gate.ready = False
+            self._epoch = 1
+
+    def _on_session_ready(self, _: SessionReady) -> None:
+        self._gate.ready = True
+
+    def _on_audio_interrupted(self, event: AudioInterrupted) -> None:
+        self._playing = False
+        self._epoch = event.epoch + 1
+        if isinstance(self._channel, PeerChannel) and self._channel.output is not None:
+            self._channel.output.flush()
+
+    def _on_output_speech_started(self, _: OutputSpeechStarted) -> None:
+        self._playing = True
+
+    def _on_output_speech_stopped(self, _: OutputSpeechStopped) -> None:
+        self._playing = False
+
+
+def _capabilities(options: WebRTCOptions) -> Capabilities:
+    return evolve(
+        REALTIME_CAPABILITIES,
+        truncate="server",
+        mute="local",
+        output_pacing="realtime",
+        handles_audio=True,
+        speech_events=frozenset({"input", "output"}),
+        # Where a track carries the input, ``send_audio`` would only talk over it.
+        input_formats=REALTIME_CAPABILITIES.input_formats if options.input is None else (),
+        output_formats=(PCM16_24K,) if options.audio_events else (),
+    )
+
+
+def _audible(pcm: bytes) -> bool:
+    samples = memoryview(pcm).cast("h")
+    return len(samples) > 0 and (max(samples) > _AUDIBLE or min(samples) < -_AUDIBLE)
+
+
+def _key_of_the_environment() -> str:
+    return os.environ.get("OPENAI_API_KEY", "")
