@@ -36,50 +36,53 @@ class Comparison:
         return statistics.median(self.ratios)
 
 
-async def _cost_us(make: Callable[[], Subject], turns: list[list[str]]) -> float:
-    """CPU µs per event of the turns after the first, which warms up."""
+async def _cost_us(make: Callable[[], Subject], frames: list[str]) -> float:
+    """CPU µs per event of one spoken turn, from the first frame on, in a session of its own."""
     subject = make()
     await subject.open()
+    gc.collect()
+    gc.freeze()
     try:
-        await subject.take(turns[0])
-        gc.collect()
-        gc.freeze()
-        spent = [await subject.take(turn) for turn in turns[1:]]
+        return await subject.take(frames) / len(frames) * 1e6
     finally:
         gc.unfreeze()
         await subject.close()
-    return sum(spent) / sum(map(len, turns[1:])) * 1e6
 
 
-def compare(*, audio_bytes: int, pairs: int = 5, turns: int = 4) -> Comparison:
-    """Measure both sides on the same frames, in pairs whose order alternates."""
-    frames = [spoken_turn(turn, audio_bytes=audio_bytes) for turn in range(turns + 1)]
-    ours: list[float] = []
-    theirs: list[float] = []
+def compare(*, audio_bytes: int, pairs: int = 5, sessions: int = 6) -> Comparison:
+    """Measure both sides on the same frames, in pairs whose order alternates; a side's figure is the median of sessions."""
+    frames = spoken_turn(audio_bytes=audio_bytes)
+    costs: dict[type[Offhook | OpenAIAgents], list[float]] = {Offhook: [], OpenAIAgents: []}
+    for make in costs:
+        asyncio.run(_cost_us(make, frames))  # imports, converters and caches are paid for once per process
     for pair in range(pairs):
-        sides: list[tuple[Callable[[], Subject], list[float]]] = [(Offhook, ours), (OpenAIAgents, theirs)]
-        for make, results in sides if pair % 2 else reversed(sides):
-            results.append(asyncio.run(_cost_us(make, frames)))
-    return Comparison(offhook_us=tuple(ours), agents_us=tuple(theirs))
+        for make in list(costs) if pair % 2 else reversed(costs):
+            costs[make].append(statistics.median(asyncio.run(_cost_us(make, frames)) for _ in range(sessions)))
+    return Comparison(offhook_us=tuple(costs[Offhook]), agents_us=tuple(costs[OpenAIAgents]))
 
 
-async def _growth(turns: int) -> list[float]:
-    subject = Offhook()
-    await subject.open()
-    costs: list[float] = []
+async def _growth(early: int, late: int, rounds: int) -> float:
+    young, old = Offhook(), Offhook()
+    await young.open()
+    await old.open()
     try:
-        for turn in range(turns):
-            frames = spoken_turn(turn, audio_bytes=960, deltas=50)
-            costs.append(await subject.take(frames) / len(frames) * 1e6)
+        for turn in range(late):
+            await old.take(spoken_turn(turn, audio_bytes=960, deltas=50))
+        for turn in range(early):
+            await young.take(spoken_turn(turn, audio_bytes=960, deltas=50))
+        ratios: list[float] = []
+        for step in range(rounds):
+            first = await young.take(spoken_turn(early + step, audio_bytes=960, deltas=50))
+            ratios.append(await old.take(spoken_turn(late + step, audio_bytes=960, deltas=50)) / first)
     finally:
-        await subject.close()
-    return costs
+        await young.close()
+        await old.close()
+    return statistics.median(ratios)
 
 
-def growth(*, early: int = 10, late: int = 200) -> float:
-    """What an event costs around turn ``late`` over what it costs around turn ``early``: medians of 11 turns."""
-    costs = asyncio.run(_growth(late + 6))
-    return statistics.median(costs[late - 5 : late + 6]) / statistics.median(costs[early - 5 : early + 6])
+def growth(*, early: int = 10, late: int = 200, rounds: int = 21) -> float:
+    """What an event costs from turn ``late`` on over what it costs from turn ``early`` on, in alternation."""
+    return asyncio.run(_growth(early, late, rounds))
 
 
 def main() -> None:

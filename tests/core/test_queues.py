@@ -141,7 +141,7 @@ def test_order_is_kept_and_audio_is_bounded_for_any_sequence(lengths, bound):
     events = [turn(n) if ms is None else audio(ms, n) for n, ms in enumerate(lengths)]
     for event in events:
         queue.put(event)
-        held = [entry for _, entry in queue._audio]
+        held = [entry for _, entry, _ms in queue._audio]
         assert sum(entry.audio_ms for entry in held) <= bound or len(held) == 1
     out = asyncio.run(drained(queue))
     kept = [event for event in events if event in out]

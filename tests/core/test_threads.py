@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
+import subprocess
+import sys
 import threading
 
 import pytest
 
 from offhook._threads import run_in_thread
 
+PATIENCE_S = 5.0
 CALLER = contextvars.ContextVar("CALLER", default="nobody")
 
 
@@ -41,3 +45,57 @@ async def test_error_is_the_callers(threads, error, raised):
 
     with pytest.raises(raised):
         await run_in_thread(fail, name="tool")
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), asyncio.CancelledError()])
+async def test_what_ends_a_program_or_a_task_ends_neither_there(threads, error):
+    def fail():
+        raise error
+
+    with pytest.raises(type(error)):
+        await run_in_thread(fail, name="tool")
+
+
+async def test_a_blocking_function_does_not_block_the_loop():
+    go_on = threading.Event()
+    running = asyncio.create_task(run_in_thread(lambda: go_on.wait(PATIENCE_S), name="tool"))
+    await asyncio.sleep(0)
+    # Were the loop blocked, nobody would come to this line before the function gave up.
+    go_on.set()
+    assert await running
+
+
+async def test_a_caller_that_is_cancelled_leaves_the_function_behind():
+    go_on, ended = threading.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def hang():
+        go_on.wait(PATIENCE_S)
+        loop.call_soon_threadsafe(ended.set)
+        raise ValueError("nobody hears this")
+
+    running = asyncio.create_task(run_in_thread(hang, name="tool"))
+    await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    go_on.set()
+    async with asyncio.timeout(PATIENCE_S):
+        await ended.wait()
+
+
+def test_a_function_that_hangs_does_not_keep_the_program_from_ending():
+    program = """
+import asyncio, threading
+from offhook._threads import run_in_thread
+
+async def main():
+    task = asyncio.create_task(run_in_thread(threading.Event().wait, name="tool"))
+    await asyncio.sleep(0)
+    task.cancel()
+
+asyncio.run(main())
+print("ended")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "ended", "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from attrs import frozen
 from jsonschema import Draft202012Validator
@@ -28,7 +28,8 @@ class Judge:
         names = (member["$ref"].rpartition("/")[2] for member in schemas["RealtimeServerEvent"]["anyOf"])
         root = {"components": {"schemas": schemas}}
         validators = {
-            _kind(schemas[name]): Draft202012Validator({"$ref": f"#/components/schemas/{name}", **root}) for name in names
+            _kind(schemas[name]): Draft202012Validator({"$ref": f"#/components/schemas/{name}", **root})
+            for name in names
         }
         return cls(validators, TypeAdapter(RealtimeServerEvent))
 
@@ -44,17 +45,23 @@ class Judge:
             # As it comes: the SDK has to live with the nulls.
             parsed = self._by_sdk.validate_python(event)
         except ValidationError as error:
-            yield f"{kind}: {error}, says the SDK"
+            # It tried every event there is; only the complaints of the right one could help, and those the schema has, too.
+            yield f"{kind}: {error.error_count()} reasons why it is none of the SDK's events"
         else:
             if parsed.type != kind:
-                yield f"{kind} is read as {type(parsed).__name__} by the SDK"
+                yield f"{kind}: a {type(parsed).__name__} to the SDK"
 
 
 def without_nulls(value: Any) -> Any:
     """Leave out every null: the service sends them for optional fields that the schema does not call nullable."""
-    if isinstance(value, dict):
-        return {name: without_nulls(member) for name, member in value.items() if member is not None}
-    return [without_nulls(element) for element in value] if isinstance(value, list) else value
+    match value:
+        case {}:
+            members = cast("dict[str, Any]", value).items()
+            return {name: without_nulls(member) for name, member in members if member is not None}
+        case [*elements]:
+            return [without_nulls(element) for element in elements]
+        case _:
+            return value
 
 
 def _kind(schema: Mapping[str, Any]) -> str:

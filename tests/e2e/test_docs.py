@@ -1,4 +1,7 @@
-"""The documentation tells the truth: every Python program in it runs, and every link leads somewhere."""
+"""The documentation tells the truth: every Python program in it runs, and every link leads somewhere.
+
+A fence of ``python`` is a whole program, and is run here. One of ``py`` needs another place to run, such as a Worker.
+"""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 from attrs import define, field
 
 Frame: TypeAlias = Mapping[str, Any]
+Side: TypeAlias = Literal["client", "server"]
 #: Whatever has not come after this many seconds will not come. The machine may be busy with something else.
 PATIENCE_S = 30
 
@@ -18,10 +19,10 @@ class Wire:
     """``note`` is the observer. ``frames`` holds all frames of all sessions, each with who sent it."""
 
     url: str = ""
-    frames: list[tuple[Literal["client", "server"], Frame]] = field(factory=list, init=False)
+    frames: list[tuple[Side, Frame]] = field(factory=list[tuple[Side, Frame]], init=False)
     _changed: asyncio.Event = field(factory=asyncio.Event, init=False)
 
-    def note(self, sender: Literal["client", "server"], frame: Frame) -> None:
+    def note(self, sender: Side, frame: Frame) -> None:
         """Take a frame, and wake whoever waits for it."""
         self.frames.append((sender, frame))
         self._changed.set()
@@ -42,5 +43,5 @@ class Wire:
                 await self._changed.wait()
         return found[count - 1]
 
-    def _of(self, who: str, kind: str) -> list[Frame]:
+    def _of(self, who: Side, kind: str) -> list[Frame]:
         return [frame for sender, frame in self.frames if sender == who and frame["type"] == kind]

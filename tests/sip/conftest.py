@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import datetime
+import datetime as dt
 import json
 import time
 
@@ -125,7 +125,7 @@ class Sender:
         """Give body and headers of a webhook."""
         body = event if isinstance(event, bytes) else json.dumps(event).encode()
         sent_at = int(time.time()) - age_s
-        moment = datetime.datetime.fromtimestamp(sent_at, tz=datetime.UTC)
+        moment = dt.datetime.fromtimestamp(sent_at, tz=dt.UTC)
         return body, {
             "webhook-id": webhook_id,
             "webhook-timestamp": str(sent_at),

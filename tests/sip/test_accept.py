@@ -19,7 +19,6 @@ from offhook.errors import ConfigError
 from offhook.settings import Settings
 from offhook_sip import OpenAIRealtimeSIP, SIPOptions, build_initial_config
 from offhook_sip.errors import TurnDetectionRefused
-from offhook_sip.options import SIPOptions as Options
 
 
 @function_tool
@@ -44,7 +43,7 @@ async def test_payload_is_what_the_session_says_when_it_attaches(socket, options
     async with session:
         said = (await socket.hears("session.update"))["session"]
     assert said.pop("tracing") == "auto"
-    assert payload.pop("model") == Options().model
+    assert payload.pop("model") == SIPOptions().model
     assert payload == said
     assert payload["tools"] == [get_weather.to_wire()]
 
@@ -55,16 +54,16 @@ def test_payload_names_its_type_and_its_model(settings):
 
 
 @pytest.mark.parametrize(
-    ("config", "model", "table", "expected"),
+    ("config", "options", "expected"),
     [
-        (SessionConfig(model="mine"), "argument", {"model": "table"}, "mine"),
-        (None, "argument", {"model": "table"}, "argument"),
-        (None, None, {"model": "table"}, "table"),
+        (SessionConfig(model="config"), SIPOptions(model="options"), "config"),
+        (None, SIPOptions(model="options"), "options"),
+        (None, None, "table"),
     ],
 )
-def test_model_of_the_config_beats_the_argument_which_beats_the_table(config, model, table, expected):
-    settings = Settings(transports={"sip": table})
-    assert build_initial_config(AGENT, config, model=model, settings=settings)["model"] == expected
+def test_model_of_the_config_beats_that_of_the_options_which_beat_the_table(config, options, expected):
+    settings = Settings(transports={"sip": {"model": "table"}})
+    assert build_initial_config(AGENT, config, options=options, settings=settings)["model"] == expected
 
 
 def test_no_model_is_named_where_none_is_wanted():

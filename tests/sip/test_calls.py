@@ -208,7 +208,7 @@ async def test_client_given_from_outside_stays_open(api):
     await http.aclose()
 
 
-async def test_own_client_is_made_on_first_use_and_closed(api, monkeypatch):
+async def test_own_client_is_made_before_anybody_waits_for_it_and_closed(api, monkeypatch):
     made = []
 
     class Client(httpx2.AsyncClient):
@@ -218,7 +218,7 @@ async def test_own_client_is_made_on_first_use_and_closed(api, monkeypatch):
 
     monkeypatch.setattr("offhook_sip.calls.httpx2.AsyncClient", Client)
     async with Calls("k", options=SIPOptions(control_timeout_s=3, proxy="none")) as calls:
-        assert made == []
+        assert len(made) == 1
         await asyncio.gather(calls.hangup("rtc_1"), calls.hangup("rtc_2"))
     (options,) = made
     assert (options["timeout"], options["proxy"], options["trust_env"]) == (3, None, False)
@@ -229,3 +229,5 @@ async def test_certificates_that_cannot_be_read_are_told(tmp_path):
     calls = Calls("k", options=SIPOptions(ca_file=str(tmp_path / "none.pem")))
     with pytest.raises(CallError, match="PEM"):
         await calls.hangup("rtc_1")
+    with pytest.raises(CallError, match="PEM"):
+        await calls.__aenter__()

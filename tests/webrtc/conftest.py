@@ -6,11 +6,12 @@ import asyncio
 import gc
 import json
 import math
-import os
 import threading
 from array import array
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,9 @@ from aiortc import RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from attrs import define, field, frozen
 from av import AudioFrame, AudioResampler
+
 from offhook_webrtc.options import WebRTCOptions
+from offhook_webrtc.teardown import close_peer
 from offhook_webrtc.tracks import InputGate, PacedTrack
 from offhook_webrtc.transport import OpenAIRealtimeWebRTC
 
@@ -39,7 +42,7 @@ def pitch(pcm: bytes, rate_hz: int = RATE_HZ) -> float:
     if not loud:
         return 0.0
     part = samples[loud[0] : loud[-1] + 1]
-    crossings = sum(1 for a, b in zip(part, part[1:], strict=False) if a < 0 <= b)
+    crossings = sum(1 for a, b in pairwise(part) if a < 0 <= b)
     return crossings * rate_hz / len(part)
 
 
@@ -101,21 +104,33 @@ class Call:
         await self.until(lambda: any(event["type"] == kind for event in self.received))
         return next(event for event in self.received if event["type"] == kind)
 
+    async def next_sound(self) -> None:
+        """Wait for the next 20 ms of the caller, who sends at the pace of speech."""
+        heard = len(self.heard)
+        await self.until(lambda: len(self.heard) > heard)
+
     async def until_heard(self, hz: float) -> None:
         """Wait until the caller was heard at this pitch."""
         await self.until(lambda: abs(pitch(bytes(self.heard[-RATE_HZ // 5 :])) - hz) < hz / 20)
-
-    def forget(self) -> None:
-        self.heard.clear()
 
     def notify(self) -> None:
         async def tell() -> None:
             async with self.changed:
                 self.changed.notify_all()
 
-        task = asyncio.ensure_future(tell())
+        self.spawn(tell())
+
+    def spawn(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+
+    async def aclose(self) -> None:
+        """Hang up."""
+        await close_peer(self.peer)
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
 
     async def listen(self, track: MediaStreamTrack) -> None:
         resampler = AudioResampler(format="s16", layout="mono", rate=RATE_HZ)
@@ -148,7 +163,7 @@ class Service:
     #: Changes the answer on its way out.
     edit: Callable[[str], str] = lambda sdp: sdp
     connected: asyncio.Condition = field(factory=asyncio.Condition)
-    _tasks: set[asyncio.Task[Any]] = field(factory=set)
+    closed: bool = False
 
     @property
     def url(self) -> str:
@@ -166,6 +181,8 @@ class Service:
             self.requests.append(request)
             self.offered.set()
             await self.may_answer.wait()
+            if self.closed:
+                return
             refusal = self.refusal
             if refusal is not None:
                 _write(writer, refusal.status, refusal.reason, {}, refusal.body)
@@ -186,10 +203,10 @@ class Service:
         def opened(channel: RTCDataChannel) -> None:
             call.channel = channel
             channel.on("message", lambda message: self._receive(call, json.loads(message)))
-            self._spawn(self._tell())
+            call.spawn(self._tell())
 
         peer.on("datachannel", opened)
-        peer.on("track", lambda track: self._spawn(call.listen(track)))
+        peer.on("track", lambda track: call.spawn(call.listen(track)))
         peer.addTrack(PacedTrack(call.mouth, RATE_HZ, InputGate()))
         await peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
         await peer.setLocalDescription()
@@ -207,18 +224,12 @@ class Service:
         async with self.connected:
             self.connected.notify_all()
 
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     async def aclose(self) -> None:
+        """Hang up on everyone."""
+        self.closed = True
         self.may_answer.set()
         for call in self.calls:
-            await call.peer.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+            await call.aclose()
 
 
 async def _read(reader: asyncio.StreamReader) -> Request:
@@ -263,8 +274,7 @@ async def nothing_left_behind() -> AsyncIterator[None]:
     yield
     try:
         async with asyncio.timeout(5):
-            # What the operating system holds can only be asked for; it tells nobody.
-            while _possessions() != before:
+            while _possessions() != before:  # noqa: ASYNC110  # the operating system tells nobody what it took back
                 await asyncio.sleep(0.02)
     except TimeoutError:
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
@@ -276,7 +286,7 @@ def _possessions() -> dict[str, int]:
     peers = [thing for thing in gc.get_objects() if isinstance(thing, RTCPeerConnection)]
     return {
         "tasks": len(asyncio.all_tasks()),
-        "file descriptors": len(os.listdir("/proc/self/fd")),
+        "file descriptors": len(list(Path("/proc/self/fd").iterdir())),
         # The event loop's own workers stay, and aiortc encodes in them.
         "threads": sum(1 for thread in threading.enumerate() if not thread.name.startswith("asyncio_")),
         "peers": sum(1 for peer in peers if peer.connectionState != "closed"),

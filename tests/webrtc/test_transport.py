@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 
 import pytest
 from aiortc import RTCPeerConnection
 from aiortc.mediastreams import AudioStreamTrack
-from offhook_webrtc import IceServer
 
 from offhook.config import SessionConfig
 from offhook.errors import (
@@ -21,6 +21,7 @@ from offhook.errors import (
     Unsupported,
 )
 from offhook.hookspecs import ConnectOptions
+from offhook_webrtc import IceServer
 
 PATIENCE_S = 20.0
 
@@ -33,7 +34,7 @@ async def bounded(work):
 def record(transport):
     """Everything the transport tells about its connection, in order."""
     told = []
-    transport.on("error", lambda event: told.append("error"))
+    transport.on("error", lambda _: told.append("error"))
     transport.on("connection_change", lambda event: told.append(event.status))
     return told
 
@@ -56,7 +57,7 @@ class Fickle(RTCPeerConnection):
     said = None
 
     @property
-    def connectionState(self):
+    def connectionState(self):  # noqa: N802  # the W3C's name
         return self.said or super().connectionState
 
     def say(self, state):
@@ -91,7 +92,7 @@ async def test_b18_the_status_is_connected_when_a_listener_hears_of_the_accepted
     async with kit.service() as service:
         transport = kit.transport(service)
         heard = []
-        transport.on("session_updated", lambda event: heard.append(transport.status))
+        transport.on("session_updated", lambda _: heard.append(transport.status))
         await bounded(transport.connect())
         assert heard == ["connected"]
         await transport.close()
@@ -126,7 +127,7 @@ async def test_a_refused_config_ends_the_connection_and_leaves_nothing_behind(ki
             call.send("error", error={"message": "no such voice", "event_id": update["event_id"], "code": "invalid"})
             with pytest.raises(ConfigRejected, match="no such voice"):
                 await bounded(connecting)
-            await call.peer.close()
+            await call.aclose()
 
 
 async def test_a_closed_transport_can_be_connected_again(kit):
@@ -176,9 +177,9 @@ async def test_the_session_travels_with_the_offer_on_request(kit):
     assert request.line == "POST /v1/realtime/calls HTTP/1.1"
     assert request.headers["content-type"].startswith("multipart/form-data")
     assert 'name="sdp"\r\nContent-Type: application/sdp\r\n\r\nv=0' in request.body
-    assert '"type":"realtime","model":"some-model","instructions":"Be brief."' in request.body.replace(": ", ":").replace(
-        ", ", ","
-    )
+    assert '"type":"realtime","model":"some-model","instructions":"Be brief."' in request.body.replace(
+        ": ", ":"
+    ).replace(", ", ",")
 
 
 async def test_the_call_id_is_the_last_segment_of_the_location(kit):
@@ -205,17 +206,18 @@ async def test_a_call_id_to_join_is_refused_because_this_transport_makes_calls(k
 
 
 @pytest.mark.parametrize(
-    ("status", "reason", "body", "kind", "message"),
+    ("refusal", "kind", "message"),
     [
-        (400, "Bad Request", '{"error": {"message": "bad sdp.", "code": "oops"}}', ConnectError, r"HTTP 400: bad sdp\. "),
-        (401, "Unauthorized", '{"error": {"message": "wrong key"}}', AuthenticationError, "HTTP 401: wrong key"),
-        (403, "Forbidden", '{"error": {"message": ""}}', AuthenticationError, 'HTTP 403: {"error"'),
-        (502, "Bad Gateway", "upstream is ill", ConnectError, "HTTP 502: upstream is ill"),
-        (503, "Service Unavailable", "", ConnectError, "HTTP 503: Service Unavailable"),
-        (302, "Found", "", ConnectError, "HTTP 302: Found"),
+        ((400, "Bad Request", '{"error": {"message": "bad sdp.", "code": "oops"}}'), ConnectError, r"400: bad sdp\. "),
+        ((401, "Unauthorized", '{"error": {"message": "wrong key"}}'), AuthenticationError, "HTTP 401: wrong key"),
+        ((403, "Forbidden", '{"error": {"message": ""}}'), AuthenticationError, 'HTTP 403: {"error"'),
+        ((502, "Bad Gateway", "upstream is ill"), ConnectError, "HTTP 502: upstream is ill"),
+        ((503, "Service Unavailable", ""), ConnectError, "HTTP 503: Service Unavailable"),
+        ((302, "Found", ""), ConnectError, "HTTP 302: Found"),
     ],
 )
-async def test_b25_a_refused_offer_carries_status_and_the_provider_s_message(kit, status, reason, body, kind, message):
+async def test_b25_a_refused_offer_carries_status_and_the_provider_s_message(kit, refusal, kind, message):
+    status, reason, body = refusal
     async with kit.service() as service:
         service.refusal = kit.refusal(status, reason, body)
         transport = kit.transport(service)
@@ -283,7 +285,7 @@ async def test_an_address_where_nothing_listens_points_to_the_emulator(kit):
 
 async def test_an_answer_that_is_no_sdp_says_so(kit):
     async with kit.service() as service:
-        service.edit = lambda sdp: "<html>hello</html>"
+        service.edit = lambda _: "<html>hello</html>"
         with pytest.raises(ConnectError, match="no SDP that fits the offer"):
             await bounded(kit.transport(service).connect())
 
@@ -295,7 +297,7 @@ async def test_blocked_udp_is_told_with_firewall_and_ice_servers(kit):
         async with kit.nothing_left_behind():
             with pytest.raises(ConnectError, match=r"no UDP path .* firewall .* ice_servers"):
                 await bounded(kit.transport(service, ice_timeout_s=0.5).connect())
-            await service.calls[1].peer.close()
+            await service.calls[1].aclose()
 
 
 async def test_a_machine_with_nothing_but_loopback_is_told_which_interface_is_missing(kit, monkeypatch):
@@ -365,8 +367,10 @@ async def _at_ice(kit, service, stage):
 
 
 async def _at_dtls(kit, service, stage):
-    transport = kit.transport(service, on_peer_connection=lambda peer: _on_state(peer, "iceConnectionState", stage))
-    return transport
+    def watch(peer):
+        peer.on("iceconnectionstatechange", lambda: peer.iceConnectionState == "completed" and stage.set())
+
+    return kit.transport(service, on_peer_connection=watch)
 
 
 async def _at_config(kit, service, stage):
@@ -374,10 +378,6 @@ async def _at_config(kit, service, stage):
     transport = kit.transport(service)
     transport.on("connection_change", lambda event: event.status == "connected" and stage.set())
     return transport
-
-
-def _on_state(peer, attribute, stage):
-    peer.on("iceconnectionstatechange", lambda: getattr(peer, attribute) == "completed" and stage.set())
 
 
 STAGES = [_at_key, _at_hook, _at_offer, _at_ice, _at_dtls, _at_config]
@@ -396,12 +396,29 @@ async def test_stopping_at_any_stage_leaves_nothing_behind(kit, stage, stop):
             if stop == "cancel":
                 connecting.cancel()
             else:
-                await bounded(asyncio.gather(*[transport.close()] * (1 if stop == "close" else 1)))
+                await bounded(asyncio.gather(*(transport.close() for _ in range(2 if stop == "close twice" else 1))))
             with pytest.raises(asyncio.CancelledError if stop == "cancel" else ConnectCancelled):
                 await bounded(connecting)
             assert transport.status == "disconnected"
-            service.may_answer.set()
-            await asyncio.gather(*(call.peer.close() for call in service.calls))
+            await service.aclose()
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_stopping_at_any_moment_leaves_nothing_behind(kit, seed):
+    moment = random.Random(seed)  # no secret
+    async with kit.service() as service:
+        await _warm(kit, service)
+        async with kit.nothing_left_behind():
+            for number in range(8):
+                transport = kit.transport(service, input=AudioStreamTrack())
+                connecting = asyncio.create_task(transport.connect())
+                await asyncio.sleep(moment.uniform(0, 0.09))  # a whole connect takes about as long
+                if number % 2:
+                    connecting.cancel()
+                await transport.close()
+                await asyncio.gather(connecting, return_exceptions=True)
+                await transport.close()
+            await service.aclose()
 
 
 async def test_closing_a_connection_says_goodbye_and_leaves_nothing_behind(kit):
@@ -418,7 +435,7 @@ async def test_closing_a_connection_says_goodbye_and_leaves_nothing_behind(kit):
             assert call.channel.readyState == "closed"
             with pytest.raises(NotConnected):
                 await transport.send_message("too late")
-            await call.peer.close()
+            await call.aclose()
 
 
 async def test_twenty_calls_a_third_of_them_closed_while_connecting_leave_nothing_behind(kit):
@@ -437,7 +454,7 @@ async def test_twenty_calls_a_third_of_them_closed_while_connecting_leave_nothin
                     await bounded(connecting)
                     await transport.close()
                 service.offered.clear()
-            await asyncio.gather(*(call.peer.close() for call in service.calls))
+            await service.aclose()
 
 
 # Losing it.
@@ -456,7 +473,7 @@ async def test_a_data_channel_that_the_service_closes_ends_the_connection_as_los
             event = await bounded(change)
             assert (event.reason, event.code, event.recoverable) == ("lost", 1006, True)
             assert told == ["connecting", "connected", "error", "disconnected"]
-            await call.peer.close()
+            await call.aclose()
 
 
 async def test_a_service_that_closes_its_peer_connection_ends_the_connection_as_lost(kit):
@@ -467,7 +484,7 @@ async def test_a_service_that_closes_its_peer_connection_ends_the_connection_as_
             change = await changed_to(transport, "disconnected")
             await bounded(transport.connect())
             call = await service.call(1)
-            await call.peer.close()
+            await call.aclose()
             assert (await bounded(change)).reason == "lost"
 
 
@@ -527,7 +544,7 @@ async def test_the_peer_connection_can_be_replaced_and_the_new_one_gets_all_that
                 service,
                 on_peer_connection=replace,
                 input=AudioStreamTrack(),
-                output=lambda pcm, rate_hz: heard.set() if any(pcm) else None,
+                output=lambda pcm, _: heard.set() if any(pcm) else None,
             )
             await bounded(transport.connect())
             assert made[0].connectionState == "closed"
@@ -537,7 +554,7 @@ async def test_the_peer_connection_can_be_replaced_and_the_new_one_gets_all_that
             await bounded(heard.wait())
             await call.until(lambda: len(call.heard) > 0)
             await transport.close()
-            await call.peer.close()
+            await call.aclose()
 
 
 async def test_a_hook_that_raises_fails_the_connect_and_leaves_nothing_behind(kit):
@@ -561,9 +578,10 @@ async def test_a_message_longer_than_the_other_side_takes_is_refused_and_the_con
         with pytest.raises(Unsupported, match=r"a message of 3\d{5} bytes .* takes 262144 bytes"):
             await transport.send_message("ä" * 150_000)
         await transport.send_message("ä" * 100_000)
-        event = await (await service.call()).until_received("conversation.item.create")
-        assert len(event["item"]["content"][0]["text"]) == 100_000
-        assert len((await service.call()).received) == 2 + 1  # the config, the message, the reply it asks for
+        call = await service.call()
+        await call.until_received("response.create")
+        assert [event["type"] for event in call.received[1:]] == ["conversation.item.create", "response.create"]
+        assert len(call.received[1]["item"]["content"][0]["text"]) == 100_000
         await transport.close()
 
 
@@ -635,5 +653,5 @@ async def _warm(kit, service):
     call = await service.call()
     await call.until(lambda: len(call.heard) > 0)
     await transport.close()
-    await call.peer.close()
+    await call.aclose()
     service.offered.clear()

@@ -57,13 +57,9 @@ class Emitter:
     def emit(self, event: Event) -> None:
         """Give ``event`` to everyone who listens for it, now. Never raises; an error that nobody hears is logged."""
         name = event.hook
-        if name not in self._names:
-            # An event of a newer contract: core cannot name it, but "*" sees everything.
-            event = RawEvent(payload={"type": name, "event": event}, direction="local")
-            name = event.hook
-        subscribers = self._table.get(name, ())
-        if not subscribers and isinstance(event, ErrorEvent):
-            logger().warning("unheard_error", why=event.message, code=event.code)
+        if (subscribers := self._table.get(name)) is None:
+            self._unheard(event)
+            return
         for subscriber in subscribers:
             began = perf_counter()
             try:
@@ -74,6 +70,13 @@ class Emitter:
                 logger().warning(
                     "listener_blocks_the_loop", listener=_name_of(subscriber.owner), on=name, ms=round(took * 1000)
                 )
+
+    def _unheard(self, event: Event) -> None:
+        if event.hook not in self._names:
+            # An event of a newer contract: core cannot name it, but "*" sees everything.
+            self.emit(RawEvent(payload={"type": event.hook, "event": event}, direction="local"))
+        elif isinstance(event, ErrorEvent):
+            logger().warning("unheard_error", why=event.message, code=event.code)
 
     def on(self, name: str, listener: Callable[[Any], object]) -> Callable[[], None]:
         """Call ``listener`` with every event of ``name`` (``"*"`` for raw events); gives a function that ends it.
@@ -197,7 +200,14 @@ class EventIterator(AsyncIterator[Event]):
         """Milliseconds of audio dropped so far because this iterator was too slow."""
         return self._queue.dropped_audio_ms
 
+    @property
+    def fell_behind(self) -> bool:
+        """Whether it ended, or will, with ``SlowConsumer``."""
+        return self._queue.overflowed
+
     async def __anext__(self) -> Event:
+        if (event := self._queue.get_nowait()) is not None:
+            return event
         try:
             return await self._queue.get()
         except (StopAsyncIteration, SlowConsumer):

@@ -24,7 +24,7 @@ class EventQueue:
         self._max_audio_ms = max_audio_ms
         self._max_control_events = max_control_events
         # Two lanes with one numbering, so that the oldest audio can go without touching what is between.
-        self._audio: deque[tuple[int, Event]] = deque()
+        self._audio: deque[tuple[int, Event, float]] = deque()
         self._control: deque[tuple[int, Event]] = deque()
         self._audio_ms = 0.0
         self._count = 0
@@ -38,7 +38,7 @@ class EventQueue:
             return
         self._count += 1
         if audio_ms := event.audio_ms:
-            self._audio.append((self._count, event))
+            self._audio.append((self._count, event, audio_ms))
             self._audio_ms += audio_ms
             while self._audio_ms > self._max_audio_ms and len(self._audio) > 1:
                 self._drop_oldest_audio()
@@ -47,6 +47,15 @@ class EventQueue:
         else:
             self._control.append((self._count, event))
         self._changed.set()
+
+    @property
+    def overflowed(self) -> bool:
+        """Whether events were lost because too many waited."""
+        return self._overflowed
+
+    def get_nowait(self) -> Event | None:
+        """Give the next event, if one is there."""
+        return self._pop() if self._audio or self._control else None
 
     async def get(self) -> Event:
         """Give the next event. Raises ``StopAsyncIteration`` at the end, ``SlowConsumer`` after an overflow."""
@@ -69,12 +78,12 @@ class EventQueue:
 
     def _pop(self) -> Event:
         if self._audio and (not self._control or self._audio[0][0] < self._control[0][0]):
-            event = self._audio.popleft()[1]
-            self._audio_ms -= event.audio_ms
+            _, event, audio_ms = self._audio.popleft()
+            self._audio_ms -= audio_ms
             return event
         return self._control.popleft()[1]
 
     def _drop_oldest_audio(self) -> None:
-        dropped = self._audio.popleft()[1].audio_ms
+        dropped = self._audio.popleft()[2]
         self._audio_ms -= dropped
         self.dropped_audio_ms += dropped

@@ -93,8 +93,6 @@ def schema_of(kind: Any, where: str) -> Json:
     if origin is Annotated:
         note = next((entry for entry in arguments[1:] if isinstance(entry, str)), None)
         return _described(schema_of(arguments[0], where), note)
-    if origin in {Required, NotRequired}:
-        return schema_of(arguments[0], where)
     if origin is Literal:
         return _enumeration(arguments)
     if origin in {Union, types.UnionType}:
@@ -105,7 +103,7 @@ def schema_of(kind: Any, where: str) -> Json:
 
 
 def _schema_of_container(kind: Any, container: Any, arguments: Sequence[Any], where: str) -> Json:
-    if container is tuple and arguments and arguments[-1] is not ...:
+    if _is_fixed(container, arguments):
         elements = [schema_of(entry, where) for entry in arguments]
         same = all(element == elements[0] for element in elements)
         items = elements[0] if same else {"anyOf": elements}
@@ -115,6 +113,11 @@ def _schema_of_container(kind: Any, container: Any, arguments: Sequence[Any], wh
     if container in {dict, Mapping}:
         return {"type": "object"}
     return _schema_of_class(kind, where)
+
+
+def _is_fixed(container: Any, arguments: Sequence[Any]) -> bool:
+    """Whether this is a tuple of so many elements, and not one of any length (``tuple[int, ...]``)."""
+    return container is tuple and bool(arguments) and arguments[-1] is not ...
 
 
 def _schema_of_class(kind: Any, where: str) -> Json:
@@ -137,17 +140,19 @@ def _members(kind: Any, where: str) -> Mapping[str, tuple[Any, bool]]:
             entry.name: (hints.get(entry.name, Any), entry.default is NOTHING) for entry in fields(kind) if entry.init
         }
     if is_typeddict(kind):
-        return {name: (hint, _is_required(kind, name, hint)) for name, hint in _hints(kind, where).items()}
+        return {name: _key(kind, name, hint) for name, hint in _hints(kind, where).items()}
     raise ToolError(
         f"{where}: {kind!r} has no JSON schema. Use str, int, float, bool, Literal, Enum, list, dict, "
         "an attrs class or a TypedDict."
     )
 
 
-def _is_required(kind: Any, name: str, hint: Any) -> bool:
-    # The class itself cannot tell where its annotations are strings.
+def _key(kind: Any, name: str, hint: Any) -> tuple[Any, bool]:
+    # Where its annotations are strings, a TypedDict takes all its keys for required.
     mark = get_origin(hint)
-    return mark is Required or (mark is not NotRequired and name in kind.__required_keys__)
+    if mark in {Required, NotRequired}:
+        return get_args(hint)[0], mark is Required
+    return hint, name in kind.__required_keys__
 
 
 def _enumeration(entries: Sequence[Any]) -> Json:
@@ -180,10 +185,13 @@ def _converter() -> Any:
     # Models give "3" or 3.0 for 3 seldom enough that guessing what they meant costs more than telling them.
     converter.register_structure_hook_func(_is_union, _one_of)
     converter.register_structure_hook_func(_is_array, _array)
+    converter.register_structure_hook_func(is_typeddict, _typed_dict)
     return converter
 
 
 def _strictly(value: Any, kind: type) -> Any:
+    if issubclass(kind, enum.Enum):  # one of strings or integers
+        return kind(value)
     if kind is float and type(value) is int:
         return float(value)
     if kind is int and isinstance(value, float) and value.is_integer():
@@ -210,6 +218,13 @@ def _one_of(value: Any, kind: Any) -> Any:
     raise ToolError(f"{value!r} is none of {schema_of(kind, 'it')['anyOf']}")
 
 
+def _typed_dict(value: Any, kind: Any) -> Any:
+    if not isinstance(value, dict):
+        raise ToolError(f"expected object, got {value!r}")
+    types = {name: hint for name, (hint, _) in _members(kind, "").items()}
+    return Parameters(schema_of(kind, ""), types).structure(cast("Json", value))
+
+
 def _is_array(kind: Any) -> bool:
     return (get_origin(kind) or kind) in _ARRAYS
 
@@ -221,12 +236,12 @@ def _array(value: Any, kind: Any) -> Any:
     values = cast("list[Any]", value)
     container, arguments = get_origin(kind) or kind, get_args(kind)
     kinds: Sequence[Any] = [arguments[0] if arguments else Any] * len(values)
-    if container is tuple and arguments and arguments[-1] is not ...:
+    if _is_fixed(container, arguments):
         kinds = arguments
     if len(kinds) != len(values):
         raise ToolError(f"expected array of {len(kinds)}, got {value!r}")
-    make: Callable[[Any], Any] = list if container is Sequence else container
-    return make([_converter().structure(element, entry) for element, entry in zip(values, kinds, strict=True)])
+    structured = [_converter().structure(element, entry) for element, entry in zip(values, kinds, strict=True)]
+    return structured if container is Sequence else container(structured)
 
 
 def _plain(value: Any) -> Any:

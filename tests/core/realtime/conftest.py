@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -46,19 +47,22 @@ def refuse(frame: Frame) -> list[Frame]:
 class Far:
     """One connection: the ``MessageChannel`` that a transport holds, and the hands of the test at its other end."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, *, reads: bool) -> None:
         self.close_code: int | None = None
         self.close_reason = ""
         #: Cleared: the far end does not read, so that sending waits.
         self.reads = asyncio.Event()
-        self.reads.set()
+        if reads:
+            self.reads.set()
         self.sent: list[Frame] = []
         self._answer = answer
-        self._frames: asyncio.Queue[str | bytes | None] = asyncio.Queue()
+        self._frames: asyncio.Queue[str | bytes | Exception | None] = asyncio.Queue()
         self._news = asyncio.Event()
 
     async def __aiter__(self) -> AsyncIterator[str | bytes]:
         while (frame := await self._frames.get()) is not None:
+            if isinstance(frame, Exception):
+                raise frame
             yield frame
 
     async def send(self, text: str) -> None:
@@ -72,12 +76,20 @@ class Far:
         self._news.set()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        await self.reads.wait()
+        try:
+            await self.reads.wait()
+        except asyncio.CancelledError:
+            self.hang_up(1006)
+            raise
         self.hang_up(code, reason)
 
     def say(self, frame: Frame | str | bytes) -> None:
         """Let the service send a frame."""
         self._frames.put_nowait(json.dumps(frame) if isinstance(frame, dict) else frame)
+
+    def break_down(self, error: Exception) -> None:
+        """Let the channel itself fail."""
+        self._frames.put_nowait(error)
 
     def hang_up(self, code: int, reason: str = "") -> None:
         """End the connection."""
@@ -108,6 +120,8 @@ class Wire:
 
     def __init__(self) -> None:
         self.answer: Answer = accept
+        #: Whether the far end of the next connection reads from the start.
+        self.reads = True
         self.error: ConnectError | None = None
         #: Cleared: dialling waits.
         self.open = asyncio.Event()
@@ -122,7 +136,7 @@ class Wire:
         await self.open.wait()
         if self.error is not None:
             raise self.error
-        self.channels.append(Far(self.answer))
+        self.channels.append(Far(self.answer, reads=self.reads))
         return self.channels[-1]
 
     @property
@@ -278,11 +292,14 @@ def recordings(corpus):
 
 
 @pytest.fixture(autouse=True)
-def asyncio_does_not_complain(caplog):
+def asyncio_does_not_complain(request, caplog):
     """An exception that nobody retrieved, or a task destroyed while pending, fails the test that left it behind."""
     yield
+    if not inspect.iscoroutinefunction(request.function):
+        return
     gc.collect()
-    complaints = [r for r in caplog.records if r.name == "asyncio" and r.levelno >= logging.ERROR]
+    records = [*caplog.get_records("call"), *caplog.records]
+    complaints = [r for r in records if r.name == "asyncio" and r.levelno >= logging.ERROR]
     assert not complaints, "\n".join(record.getMessage() for record in complaints)
 
 

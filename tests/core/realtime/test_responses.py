@@ -6,6 +6,7 @@ import itertools
 from collections import deque
 
 import pytest
+from attrs import frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -141,6 +142,17 @@ def test_p08_a_create_that_was_still_on_its_way_when_another_response_ended_is_n
     assert scheduler.done("vad2") == [create(2, response={"instructions": "a"})]
 
 
+def test_p08_a_late_rejection_that_names_no_frame_is_the_newest_one_s(scheduler):
+    """P8: the events of a service may be late, and its errors unlinked."""
+    for number in (1, 2):
+        scheduler.request(manual(instructions=str(number)))
+        scheduler.created(f"r{number}")
+        scheduler.done(f"r{number}")
+    scheduler.created("vad")
+    assert scheduler.failed(lost_race()) == []
+    assert scheduler.done("vad") == [create(3, response={"instructions": "2"})]
+
+
 def test_p08_a_late_error_of_another_kind_brings_no_second_reply(scheduler):
     """P8: sent again, once; only a lost race says that there was no reply."""
     scheduler.request()
@@ -186,13 +198,25 @@ def test_p10_what_is_remembered_does_not_grow_with_the_turns(scheduler):
     assert not scheduler._wishes
 
 
-class Service:
-    """A service that takes one response at a time, and starts some by itself. Both ways may be slow."""
+@frozen
+class How:
+    """Which way takes time, and whether an error says what it is about."""
 
-    def __init__(self, scheduler, *, uplink_is_slow, links_errors):
+    uplink_is_slow: bool
+    downlink_is_slow: bool
+    links_errors: bool
+
+    @property
+    def knows_everything(self):
+        return not (self.uplink_is_slow or self.downlink_is_slow)
+
+
+class Service:
+    """A service that takes one response at a time, and starts some by itself."""
+
+    def __init__(self, scheduler, how):
         self.scheduler = scheduler
-        self.uplink_is_slow = uplink_is_slow
-        self.links_errors = links_errors
+        self.how = how
         self.uplink, self.downlink = deque(), deque()
         self.active = None
         self.numbers = itertools.count(1)
@@ -202,11 +226,11 @@ class Service:
 
     def send(self, frames):
         for frame in frames:
-            if not self.uplink_is_slow:
+            if self.how.knows_everything:
                 assert not self.open, "two creates under way"
             self.open.add(frame["event_id"])
             self.uplink.append(frame)
-        if not self.uplink_is_slow:
+        if not self.how.uplink_is_slow:
             self.take()
 
     def take(self):
@@ -217,17 +241,22 @@ class Service:
             self.accepted.append(frame)
             self.begin(frame["event_id"])
         else:
-            self.downlink.append(("error", frame["event_id"]))
+            self.tell("error", frame["event_id"])
 
     def begin(self, event_id=None):
         if self.active is None:
             self.active = f"resp_{next(self.numbers)}"
-            self.downlink.append(("created", self.active, event_id))
+            self.tell("created", self.active, event_id)
 
     def finish(self):
         if self.active is not None:
-            self.downlink.append(("done", self.active))
-            self.active = None
+            ended, self.active = self.active, None
+            self.tell("done", ended)
+
+    def tell(self, *event):
+        self.downlink.append(event)
+        if not self.how.downlink_is_slow:
+            self.deliver()
 
     def deliver(self):
         match self.downlink.popleft() if self.downlink else None:
@@ -238,7 +267,7 @@ class Service:
                 self.send(self.scheduler.done(response_id))
             case ("error", event_id):
                 self.open.discard(event_id)
-                self.send(self.scheduler.failed(lost_race(event_id if self.links_errors else None)))
+                self.send(self.scheduler.failed(lost_race(event_id if self.how.links_errors else None)))
             case None:
                 pass
 
@@ -256,15 +285,22 @@ class Service:
 STEPS = st.lists(st.sampled_from(["automatic", "manual", "take", "begin", "finish", "deliver", "deliver"]), max_size=60)
 
 
-@given(STEPS, st.sampled_from([(False, True), (False, False), (True, True)]))
+# An error that is late and does not say what it is about cannot be understood by anyone.
+WAYS = st.builds(How, uplink_is_slow=st.booleans(), downlink_is_slow=st.booleans(), links_errors=st.booleans()).filter(
+    lambda how: how.links_errors or how.knows_everything
+)
+
+
+@given(STEPS, WAYS)
 def test_p08_no_wish_is_lost_and_never_are_two_creates_under_way_for_any_interleaving(steps, how):
     """P8: against a service that rejects, accepts and starts responses of its own, with delays either way.
 
-    Where the way to the service is slow, the client cannot know what became of a create, so there only loss is judged.
+    While events or frames are on their way, nobody can know whether a response that begins is the one asked for, so there
+    only loss is judged.
     """
     numbers = itertools.count(1)
     scheduler = ResponseScheduler(lambda kind: f"{kind}_{next(numbers)}")
-    service = Service(scheduler, uplink_is_slow=how[0], links_errors=how[1])
+    service = Service(scheduler, how)
     wishes = 0
     automatic_after = None
     for step in steps:

@@ -13,7 +13,7 @@ import pytest
 
 from offhook_emulator.api.app import build_app
 from offhook_emulator.api.keys import Keys
-from offhook_emulator.line.websocket import Switchboard
+from offhook_emulator.line.switchboard import Switchboard
 from offhook_emulator.replies.rules import Rules
 from offhook_emulator.voice.scripted import ScriptedVoice
 
@@ -28,7 +28,7 @@ class Socket:
         self.status: int | None = None
         self.body: dict[str, Any] = {}
         self.closed: tuple[int, str] | None = None
-        self.answered = asyncio.Event()
+        self.answered, self.ended = asyncio.Event(), asyncio.Event()
         self._from_server: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._to_server: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._to_server.put_nowait({"type": "websocket.connect"})
@@ -48,6 +48,7 @@ class Socket:
                 self._from_server.put_nowait(json.loads(message["text"]))
             case "websocket.close":
                 self.closed = message["code"], message["reason"]
+                self.ended.set()
                 self.hang_up()
 
     def hang_up(self) -> None:
@@ -74,7 +75,8 @@ class Server:
     def __init__(self, accepted: Sequence[str] = (), session_s: float = 3600) -> None:
         self.now = 1_700_000_000.0
         keys = Keys(accepted, clock=lambda: self.now)
-        self.app = build_app(keys, Switchboard(voice=ScriptedVoice(), replies=Rules(), session_s=session_s))
+        self.switchboard = Switchboard(voice=ScriptedVoice(), replies=Rules(), session_s=session_s)
+        self.app = build_app(keys, self.switchboard)
         self.transport = httpx2.ASGITransport(app=self.app)
 
     @asynccontextmanager

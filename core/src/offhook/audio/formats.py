@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Final
 
 from attrs import frozen
@@ -22,7 +23,7 @@ class AudioFormat:
     rate_hz: int = 24_000
     channels: int = 1
 
-    @property
+    @cached_property  # every piece of audio is measured
     def bytes_per_second(self) -> int:
         """Bytes of one second of audio."""
         return self.rate_hz * self.channels * _SAMPLE_BYTES.get(self.encoding, 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -53,11 +54,8 @@ else:
         def b64encode(data):
             return binascii.b2a_base64(data, newline=False).decode()
     else:
-
-        def b64decode(text):
-            # Strict is not only right but also the faster path of pybase64.
-            return pybase64.b64decode(text, validate=True)
-
+        # Strict is not only right but also the faster path of pybase64.
+        b64decode = partial(pybase64.b64decode, validate=True)
         b64encode = pybase64.b64encode_as_string
 
 

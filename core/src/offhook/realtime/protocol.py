@@ -21,7 +21,7 @@ from offhook.errors import ImmutableConfig
 from offhook.items import ConversationItem, FunctionCallItem, MessageItem
 from offhook.realtime import server_events as s
 from offhook.realtime import session_config, translate
-from offhook.realtime.codec import as_object, audio_append, dumps, loads
+from offhook.realtime.codec import as_object, audio_append, b64decode, dumps, loads
 from offhook.realtime.items import history_to_wire, message_to_wire
 from offhook.realtime.playback import Playback
 from offhook.realtime.responses import Frame, ResponseScheduler
@@ -35,7 +35,6 @@ class Send:
 
 
 Effects: TypeAlias = list[e.Event | Send]
-_NOTHING: Final[tuple[e.Event, ...]] = ()
 #: Calls that are never answered must not make this grow for ever (P10).
 _MAX_OPEN_CALLS: Final = 256
 
@@ -56,7 +55,6 @@ class RealtimeProtocol:
         self._config = session_config.ToldConfig()
         self._ids = itertools.count(1)
         self._responses = ResponseScheduler(self._new_id)
-        self._output_format = session_config.audio_format({}, "output")
         self._response_formats: dict[str, AudioFormat] = {}
         self._silenced: set[str] = set()
         self._open_calls: dict[str, FunctionCallItem] = {}
@@ -65,7 +63,7 @@ class RealtimeProtocol:
 
     # Receiving.
 
-    def receive(self, frame: str | bytes, now: float, *, raw: bool = True) -> Effects:
+    def receive(self, frame: str | bytes, now: float, *, raw: bool = True) -> Sequence[e.Event | Send]:
         """Take a frame of the service. ``raw``: whether anyone wants the raw event.
 
         A frame that is no JSON object gives nothing but a warning (P4); an unknown type gives its raw event only (P3).
@@ -73,18 +71,17 @@ class RealtimeProtocol:
         payload = _parse(frame)
         if payload is None:
             return []
+        carried_ms = 0.0
+        derived: Sequence[e.Event | Send] = ()
         try:
-            event = s.decode(payload)
-            handler = _HANDLERS.get(event.type) if event is not None else None
             # Before the raw event is seen by anyone: a listener that changes it changes nothing else.
-            derived = handler(self, event, now) if handler is not None else _NOTHING
+            if payload.get("type") == "response.output_audio.delta":
+                carried_ms, derived = self._on_audio(payload, now)
+            elif (event := s.decode(payload)) is not None and (handler := _HANDLERS.get(event.type)) is not None:
+                derived = handler(self, event, now)
         except Exception as error:  # noqa: BLE001  # P4: whatever a frame holds, the conversation goes on
             logger().warning("malformed_frame", type=payload.get("type"), why=f"{type(error).__name__}: {error}")
-            event, derived = None, _NOTHING
-        if not raw:
-            return [*derived]
-        carried = self._duration_ms(event) if isinstance(event, s.OutputAudioDelta) else 0.0
-        return [e.RawEvent(payload=payload, carried_audio_ms=carried), *derived]
+        return [e.RawEvent(payload=payload, carried_audio_ms=carried_ms), *derived] if raw else derived
 
     # Commands.
 
@@ -223,8 +220,9 @@ class RealtimeProtocol:
     def _on_response_created(self, event: s.ResponseEvent, _: float) -> Effects:
         response = event.response
         self._responses.created(response.id)
-        if response.audio:
-            self._response_formats[response.id] = session_config.audio_format({"audio": response.audio}, "output")
+        # As it is now: the session may change its format while this response still speaks in the old one.
+        session = session_config.merge(self._facts, {"audio": response.audio or {}})
+        self._response_formats[response.id] = session_config.audio_format(session, "output")
         return [e.TurnStarted(turn_id=response.id, response_id=response.id)]
 
     def _on_response_done(self, event: s.ResponseEvent, _: float) -> Effects:
@@ -233,24 +231,31 @@ class RealtimeProtocol:
         self._response_formats.pop(response.id, None)
         return [*translate.turn_done(response), *_sends(self._responses.done(response.id))]
 
-    def _on_audio(self, event: s.OutputAudioDelta, now: float) -> Iterable[e.Event]:
-        if event.response_id in self._silenced:
-            return _NOTHING
-        audio_format = self._format_of(event.response_id)
+    def _on_audio(self, payload: Mapping[str, Any], now: float) -> tuple[float, Effects]:
+        """Give the milliseconds of audio in the frame, and what follows from it.
+
+        By hand, past the typed event: nine tenths of all traffic are of this one type.
+        """
+        data = b64decode(payload["delta"])
+        response_id = payload.get("response_id")
+        audio_format = self._format_of(response_id)
+        ms = audio_format.duration_ms(len(data))
+        if response_id in self._silenced:
+            return ms, []
+        item_id, content_index = payload.get("item_id"), payload.get("content_index") or 0
         self._has_spoken = True
-        self.playback.received(event.item_id or "", event.content_index, self._duration_ms(event), now)
-        return (
-            e.AudioEvent(
-                data=event.delta,
-                epoch=self._epoch,
-                item_id=event.item_id,
-                content_index=event.content_index,
-                output_index=event.output_index,
-                response_id=event.response_id,
-                turn_id=event.response_id,
-                format=audio_format,
-            ),
+        self.playback.received(item_id or "", content_index, ms, now)
+        event = e.AudioEvent(
+            data=data,
+            epoch=self._epoch,
+            item_id=item_id,
+            content_index=content_index,
+            output_index=payload.get("output_index") or 0,
+            response_id=response_id,
+            turn_id=response_id,
+            format=audio_format,
         )
+        return ms, [event]
 
     def _on_audio_done(self, event: s.OutputEvent, _: float) -> Effects:
         self.playback.finished(event.item_id)
@@ -308,19 +313,21 @@ class RealtimeProtocol:
     def _learn(self, event: s.SessionEvent) -> None:
         # A copy: the raw event is in the listeners' hands.
         self.session = copy.deepcopy(event.session)
-        self._output_format = session_config.audio_format(self.session, "output")
+
+    @property
+    def _facts(self) -> Mapping[str, Any]:
+        # Without the service's word, what was asked for is the best knowledge.
+        return self.session or self._config.wire
 
     def _now_ready(self) -> Effects:
         self.ready = True
-        # Without the service's word, what was asked for is the best knowledge.
-        facts = self.session or self._config.wire
         return [
             e.SessionReady(
                 session_id=self.session.get("id"),
                 expires_at=self.session.get("expires_at"),
-                input_format=session_config.audio_format(facts, "input"),
-                output_format=session_config.audio_format(facts, "output"),
-                config=facts,
+                input_format=session_config.audio_format(self._facts, "input"),
+                output_format=session_config.audio_format(self._facts, "output"),
+                config=self._facts,
                 immutable=self._immutable(),
             )
         ]
@@ -329,10 +336,8 @@ class RealtimeProtocol:
         return session_config.IMMUTABLE | (frozenset({"audio.output.voice"}) if self._has_spoken else frozenset[str]())
 
     def _format_of(self, response_id: str | None) -> AudioFormat:
-        return self._response_formats.get(response_id or "", self._output_format)
-
-    def _duration_ms(self, event: s.OutputAudioDelta) -> float:
-        return self._format_of(event.response_id).duration_ms(len(event.delta))
+        known = self._response_formats.get(response_id or "")
+        return known or session_config.audio_format(self._facts, "output")
 
     def _update(self, session: Mapping[str, Any]) -> tuple[str, Effects]:
         event_id = self._new_id("config")
@@ -359,7 +364,7 @@ class RealtimeProtocol:
         return f"offhook_{kind}_{next(self._ids)}"
 
 
-Handler: TypeAlias = Callable[[RealtimeProtocol, Any, float], Iterable[e.Event | Send]]
+Handler: TypeAlias = Callable[[RealtimeProtocol, Any, float], Sequence[e.Event | Send]]
 _P = RealtimeProtocol
 
 # pyright: reportPrivateUsage=false
@@ -385,7 +390,6 @@ _HANDLERS: Final[Mapping[str, Handler]] = {
     "response.done": _P._on_response_done,
     "response.output_item.added": _P._on_output_item,
     "response.output_item.done": _P._on_output_item,
-    "response.output_audio.delta": _P._on_audio,
     "response.output_audio.done": _P._on_audio_done,
     "response.output_audio_transcript.delta": _P._on_transcript,
     "response.output_audio_transcript.done": _P._on_transcript,

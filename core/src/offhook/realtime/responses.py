@@ -101,8 +101,8 @@ class ResponseScheduler:
         if self._attempt is not None and _is_about(error, self._attempt.event_id):
             attempt, self._attempt = self._attempt, None
             return attempt
-        for attempt in self._presumed:
-            if error.code == ACTIVE_RESPONSE and attempt.event_id == error.event_id:
+        for attempt in reversed(self._presumed):
+            if error.code == ACTIVE_RESPONSE and _is_about(error, attempt.event_id):
                 self._presumed.remove(attempt)
                 return attempt
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from offhook import events as e
 from offhook._log import logger
@@ -139,9 +139,10 @@ def _tools_listed(wire: Json) -> e.McpToolsListed:
     return e.McpToolsListed(server_label=str(wire.get("server_label") or ""), tools=tools)
 
 
-def _items(output: list[Any]) -> list[ConversationItem]:
-    # One item that makes no sense must not keep the turn from ending.
-    readable = (wire for wire in map(as_object, output) if isinstance(wire.get("id"), str))
+def _items(output: Any) -> list[ConversationItem]:
+    # What makes no sense must not keep the turn from ending.
+    entries = cast("list[Any]", output if isinstance(output, list) else [])
+    readable = (wire for wire in map(as_object, entries) if isinstance(wire.get("id"), str))
     found = (from_wire(wire, "completed") for wire in readable)
     return [entry for entry in found if entry is not None]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -44,6 +44,8 @@ _ADVICE: Final[Mapping[int | None, str]] = MappingProxyType(
 )
 #: How long a connection that nobody wants any more may take to close.
 _HANG_UP_S: Final = 1.0
+#: Frames taken before others on the loop get their turn.
+_BURST: Final = 32
 #: Error codes that no reconnect will cure.
 _HOPELESS: Final = frozenset(
     {"invalid_api_key", "insufficient_quota", "account_deactivated", "billing_hard_limit_reached"}
@@ -160,22 +162,26 @@ class OpenAIRealtimeBase(TransportBase):
     async def _establish(self, options: ConnectOptions) -> None:
         model, config = self._model_and_config(options)
         request = DialRequest(
-            url=endpoint(options.url or self._url, model=model, call_id=options.call_id),
+            url=self._address(options, model),
+            model=model,
             api_key=await resolve_key(options.api_key or self._api_key),
             headers=self._headers,
             call_id=options.call_id,
             session=session_config.to_wire(config),
         )
-        self._protocol = RealtimeProtocol()
+        self._protocol = RealtimeProtocol(service_plays=self._service_plays)
         self._channel = await self._dialer(request)
         self._outbox = Outbox(self._channel)
         self._accepted = asyncio.get_running_loop().create_future()
         self._change(ConnectionChange(status="connected"))
         self._receiver = asyncio.create_task(self._receive(self._channel, self._protocol), name=f"offhook {self.name}")
-        # A channel that breaks here is noticed by the receiver, which knows why.
-        with contextlib.suppress(NotConnected):
-            await self._perform(self._protocol.open(config, options.initial_history))
+        # Posted, not awaited: a service that does not even read is one that does not accept.
+        self._apply(self._protocol.open(config, options.initial_history))
         await self._wait_until_accepted(self._accepted)
+
+    def _address(self, options: ConnectOptions, model: str | None) -> str:
+        """Say where to dial; overridden where that is no socket. Raises ``ConnectError``."""
+        return endpoint(options.url or self._url, model=model, call_id=options.call_id)
 
     def _model_and_config(self, options: ConnectOptions) -> tuple[str | None, SessionConfig]:
         """The address and the config name the same model, or the service refuses one of them."""
@@ -233,9 +239,14 @@ class OpenAIRealtimeBase(TransportBase):
 
     async def _receive(self, channel: MessageChannel, protocol: RealtimeProtocol) -> None:
         wants = self._emitter.wants
+        frames = 0
         try:
             async for frame in channel:
                 self._apply(protocol.receive(frame, self._clock(), raw=wants("raw_event")))
+                frames += 1
+                if frames % _BURST == 0:
+                    # A channel with a backlog never waits: without this, nobody else would run until it is used up.
+                    await asyncio.sleep(0)
         except Exception as error:  # noqa: BLE001  # whatever it was, it must not end in silence (P12)
             await self._lost(f"the connection broke ({type(error).__name__}: {error})", None, error)
         else:
@@ -250,10 +261,8 @@ class OpenAIRealtimeBase(TransportBase):
 
     async def _lost(self, what: str | None, code: int | None, cause: BaseException | None = None) -> None:
         """The other side is gone. A pending ``connect()`` reports it; otherwise the events do."""
-        if self._accepted is not None and not self._accepted.done():
-            self._accept(self._refusal(what, code))
-            return
-        if self._status != "connected":
+        self._accept(self._refusal(what, code))
+        if self._refused or self._status != "connected":
             return
         if what is not None:
             message = f"{what}. {_ADVICE.get(code, 'Connect again to go on')}."
@@ -278,10 +287,12 @@ class OpenAIRealtimeBase(TransportBase):
         if last is None:
             detail = what or f"it closed the connection (close code {code})"
             return ConnectError(f"the service ended the connection before the session began: {detail}. Try again.")
-        kind = AuthenticationError if last.code in _HOPELESS else ConnectError
-        return kind(f"the service refused the session: {last.message}", code=last.code)
+        said = f"the service refused the session: {last.message}"
+        if last.code in _HOPELESS:
+            return AuthenticationError(f"{said} Check the API key and its account.", code=last.code)
+        return ConnectError(f"{said} Check the model and the config.", code=last.code)
 
-    def _apply(self, effects: Effects) -> None:
+    def _apply(self, effects: Sequence[Event | Send]) -> None:
         for effect in effects:
             if isinstance(effect, Send):
                 if self._outbox is not None:
@@ -290,19 +301,28 @@ class OpenAIRealtimeBase(TransportBase):
                 self._tell(effect)
 
     def _tell(self, event: Event) -> None:
-        self._emit(event)
+        self._emitter.emit(event)
         if isinstance(event, SessionReady):
             self._accept(None)
         elif isinstance(event, ErrorEvent):
             self._last_error = event
-            if event.command_id == self._protocol.config_id and not self._protocol.ready:
+            if event.code in _HOPELESS:
+                self._accept(self._refusal(None, None))
+            elif event.command_id == self._protocol.config_id:
+                remedy = f"Mend {event.param or 'what it names'}, and connect again."
                 self._accept(
-                    ConfigRejected(f"the service refused the session config: {event.message}", code=event.code)
+                    ConfigRejected(f"the service refused the session config: {event.message} {remedy}", code=event.code)
                 )
 
     def _accept(self, error: ConnectError | None) -> None:
         if self._accepted is not None and not self._accepted.done():
             self._accepted.set_result(error)
+
+    @property
+    def _refused(self) -> bool:
+        """Whether ``connect()`` fails, and reports why."""
+        accepted = self._accepted
+        return accepted is not None and accepted.done() and not accepted.cancelled() and accepted.result() is not None
 
     # Commands.
 

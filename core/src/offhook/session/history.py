@@ -20,6 +20,8 @@ from offhook.items import (
 @define(eq=False)
 class _Node:
     item: ConversationItem
+    #: Whether the service said where it goes, or it stands at the end for want of knowledge.
+    placed: bool = False
     before: _Node | None = None
     after: _Node | None = None
 
@@ -57,8 +59,9 @@ class History:
             node.item = _keeping_what_is_known(node.item, item)
             self._move(node, previous)
             return False
-        node = self._nodes[item.item_id] = _Node(item)
-        self._insert(node, self._last if previous is UNSET else self._nodes.get(previous or "", None), previous)
+        before = self._nodes.get(previous) if isinstance(previous, str) else None
+        node = self._nodes[item.item_id] = _Node(item, placed=before is not None or previous is None)
+        self._insert(node, before)
         return True
 
     def remove(self, item_id: str) -> bool:
@@ -90,9 +93,9 @@ class History:
             yield node.item
             node = node.after
 
-    def _insert(self, node: _Node, before: _Node | None, previous: Maybe[str | None]) -> None:
-        if before is None and previous is not None:
-            before = self._last  # after something we never saw: the end is the best guess
+    def _insert(self, node: _Node, before: _Node | None) -> None:
+        if not node.placed:
+            before = self._last
         node.before = before
         node.after = before.after if before else self._first
         if node.before:
@@ -117,9 +120,10 @@ class History:
     def _move(self, node: _Node, previous: Maybe[str | None]) -> None:
         """A response's own events do not say where its items go; the conversation's do, a moment later."""
         before = self._nodes.get(previous) if isinstance(previous, str) else None
-        if before is not None and before is not node.before and before is not node:
+        if not node.placed and before is not None and before is not node:
+            node.placed = True
             self._unlink(node)
-            self._insert(node, before, previous)
+            self._insert(node, before)
 
 
 def _keeping_what_is_known(old: ConversationItem, new: ConversationItem) -> ConversationItem:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from offhook.emitter import EventIterator
-from offhook.errors import SlowConsumer
 from offhook.events import Event
 
 
@@ -32,7 +31,8 @@ class Reading:
         return _Loop(events, self._take_back)
 
     def _take_back(self, events: EventIterator) -> None:
-        if self._unread is None:
+        # With a gap in it there is nothing to go on with: the next loop starts afresh.
+        if self._unread is None and not events.fell_behind:
             self._unread = events
 
 
@@ -46,11 +46,10 @@ class _Loop(AsyncIterator[Event]):
         if self._events is not None:
             self._give_back(self._events)
 
-    async def __anext__(self) -> Event:
-        if self._events is None:
-            raise StopAsyncIteration
-        try:
-            return await self._events.__anext__()
-        except SlowConsumer:
-            self._events = None  # with a gap in it: the next loop starts afresh
-            raise
+    def __anext__(self) -> Awaitable[Event]:
+        # Handed on and not awaited here: a coroutine more for every event is felt.
+        return self._events.__anext__() if self._events is not None else _nothing()
+
+
+async def _nothing() -> Event:
+    raise StopAsyncIteration

@@ -280,10 +280,7 @@ class RealtimeSession:
 
     def _on_function_call(self, event: e.FunctionCall) -> None:
         self._emitter.emit(event)
-        if self.transport.status == "connected":
-            self._tools.start(event, self.agent)
-        else:  # it was told to end: there is no way back for an output
-            self._emitter.emit(e.FunctionCallCancelled(call_ids=(event.call_id,), reason="closed"))
+        self._tools.start(event, self.agent)
 
     def _on_function_call_cancelled(self, event: e.FunctionCallCancelled) -> None:
         self._tools.cancel(event.call_ids)

@@ -61,6 +61,9 @@ class ToolRunner:
         self._seen[call.call_id] = None
         if len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
+        if self.transport.status != "connected":  # it is being closed: an output has no way back
+            self.emit(FunctionCallCancelled(call_ids=(call.call_id,), reason="closed"))
+            return
         self._open[call.call_id] = call
         self._replies.called(call)
         self._do(self._serve(call, agent), f"offhook call {call.name}")

@@ -27,13 +27,31 @@ def emulator(
     api_key: Annotated[
         str | None, typer.Option(envvar="OFFHOOK_EMULATOR_API_KEY", help="The only key to accept; without it, any.")
     ] = None,
+    sip_port: Annotated[
+        int | None,
+        typer.Option(help="Port to take phone calls on, over SIP; 0 picks a free one.", min=0, max=65535),
+    ] = None,
+    webhook_url: Annotated[str | None, typer.Option(help="Where to tell of phone calls that ring.")] = None,
+    webhook_secret: Annotated[
+        str | None,
+        typer.Option(envvar="OFFHOOK_EMULATOR_WEBHOOK_SECRET", help="What webhooks are signed with: whsec_…"),
+    ] = None,
     replies: Annotated[str, typer.Option(help="Who answers: rules, script:FILE or chat:URL.")] = "rules",
     voice: Annotated[str, typer.Option(help="What it hears and speaks with: real or scripted.")] = "real",
 ) -> None:
     """Serve the Realtime API on this machine, with a real voice and without a network."""
     answering, speaking = replies_from(replies), voice_from(voice)
     server = Emulator(
-        voice=speaking, replies=answering, host=host, port=port, api_key=api_key, tls_cert=tls_cert, tls_key=tls_key
+        voice=speaking,
+        replies=answering,
+        host=host,
+        port=port,
+        api_key=api_key,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        sip_port=sip_port,
+        webhook_url=webhook_url,
+        webhook_secret=webhook_secret,
     )
     try:
         asyncio.run(_serve(server, speaking, answering))
@@ -52,6 +70,8 @@ async def _serve(server: Emulator, voice: Voice, replies: Replies) -> None:
     await voice.warm_up()
     async with server:
         typer.echo(f"offhook emulator listening on {server.url}")
+        if server.sip_uri:
+            typer.echo(f"offhook emulator answers {server.sip_uri} (udp, tcp)")
         await stopped.wait()
     if isinstance(replies, Chat):
         await replies.close()

@@ -14,6 +14,7 @@ from offhook.cli.conversation import Report
 from offhook.cli.screen import Screen
 from offhook.cli.talk import AGENT, Output, hold
 from offhook.config import AudioConfig, AudioInput, SessionConfig, TurnDetection
+from offhook.plugins import make_transport
 from offhook.session import RealtimeSession
 from offhook_emulator.replies import replies_from
 from offhook_emulator.server import Emulator
@@ -44,13 +45,16 @@ def demo(
 async def converse(voice: Voice, transport: str, question: Path, output: Path | None, screen: Screen) -> Report:
     """Start an emulator, and hold the conversation with it over the transport of that name."""
     spoken = read_wav(question)
+    chosen = make_transport(transport)  # a wrong name is told before the voice is loaded
     screen.say("loading the voice …")
     await voice.warm_up()
     async with Emulator(voice=voice, replies=replies_from("rules")) as emulator:
-        screen.say(f"emulator at {emulator.url}, transport {transport}, a turn ends after {TURNS.silence_duration_ms} ms")
+        screen.say(
+            f"emulator at {emulator.url}, transport {transport}, a turn ends after {TURNS.silence_duration_ms} ms"
+        )
         session = RealtimeSession(
             evolve(AGENT, voice="marin"),
-            transport=transport,
+            transport=chosen,
             url=emulator.url,
             api_key="offline",
             config=SessionConfig(audio=AudioConfig(input=AudioInput(turn_detection=TURNS))),

@@ -18,8 +18,9 @@ from offhook.errors import OffhookError
 from offhook_emulator.api.app import build_app
 from offhook_emulator.api.keys import Keys
 from offhook_emulator.line.outbox import Observer
-from offhook_emulator.line.websocket import Switchboard
+from offhook_emulator.line.switchboard import Switchboard
 from offhook_emulator.replies.protocol import Replies
+from offhook_emulator.telephony import Telephony
 from offhook_emulator.voice.protocols import Voice
 
 #: An append may hold 15 MiB of audio, which is 20 MiB of base64.
@@ -35,7 +36,10 @@ class Emulator:
     none at all will not. ``tls_cert`` and ``tls_key`` are PEM files. ``session_s`` is how long a session may last, in
     seconds. ``observer`` is called for every frame with who sent it, ``"client"`` or ``"server"``, and the frame.
 
-    Entering raises OffhookError where the port is taken or the certificate cannot be used. Leaving closes all sessions
+    With ``sip_port`` it takes telephone calls over SIP (UDP and TCP; 0 picks a free port, without it there are none). Each
+    rings for ``ring_s`` seconds, and is told of by a webhook to ``webhook_url``, signed with ``webhook_secret``.
+
+    Entering raises OffhookError where a port is taken or the certificate cannot be used. Leaving closes all sessions
     and waits for their work to end. The voice stays its maker's: warm it up before, close it after.
     """
 
@@ -51,15 +55,31 @@ class Emulator:
         tls_key: str | Path | None = None,
         session_s: float = 3600,
         observer: Observer | None = None,
+        sip_port: int | None = None,
+        webhook_url: str | None = None,
+        webhook_secret: str | None = None,
+        ring_s: float = 30,
     ) -> None:
         if tls_key and not tls_cert:
             raise OffhookError("There is a TLS key without its certificate. Give both, or none to serve plain http.")
         accepted = [api_key] if isinstance(api_key, str) else api_key or ()
-        switchboard = Switchboard(voice=voice, replies=replies, session_s=session_s, observer=observer)
+        switchboard = self._switchboard = Switchboard(
+            voice=voice, replies=replies, session_s=session_s, observer=observer
+        )
         self._host = host
         self._port = port
         self._tls = {"ssl_certfile": tls_cert, "ssl_keyfile": tls_key} if tls_cert else {}
-        self._app = build_app(Keys(accepted), switchboard)
+        keys = Keys(accepted)
+        self._telephony = Telephony(
+            keys,
+            switchboard,
+            host=host,
+            sip_port=sip_port,
+            webhook_url=webhook_url,
+            webhook_secret=webhook_secret,
+            ring_s=ring_s,
+        )
+        self._app = build_app(keys, switchboard, self._telephony.routes)
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
 
@@ -70,8 +90,22 @@ class Emulator:
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"{scheme}://{host}:{self._port}/v1"
 
+    @property
+    def sip_uri(self) -> str | None:
+        """What telephones dial, such as ``sip:proj_offhook@127.0.0.1:5060``; None without ``sip_port``."""
+        return self._telephony.sip_uri
+
     async def __aenter__(self) -> Self:
         """Start serving."""
+        await self._telephony.open()
+        try:
+            await self._start()
+        except BaseException:
+            await self._telephony.close()
+            raise
+        return self
+
+    async def _start(self) -> None:
         server = self._server = _Server(self._config())
         listener = _listen(self._host, self._port)
         self._port = listener.getsockname()[1]
@@ -81,12 +115,13 @@ class Emulator:
         if not ready.done():
             ready.cancel()
             await self._serving  # it failed, and raises why
-        return self
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Close all sessions and stop serving."""
+        await self._telephony.close()
+        await self._switchboard.calls.close()
         if self._server and self._serving:
             self._server.should_exit = True
             await self._serving

@@ -27,15 +27,14 @@ def build_initial_config(
     config: SessionConfig | None = None,
     overrides: SessionConfig | None = None,
     *,
-    model: str | None = None,
+    options: SIPOptions | None = None,
     settings: Settings | None = None,
 ) -> dict[str, Any]:
     """Build the body of ``Calls.accept``: what ``RealtimeSession(agent, transport="sip", …)`` will say when it attaches.
 
-    ``config``, ``model`` and ``settings`` (default: those of ``load_settings()``) are what that session gets;
-    ``overrides`` beat everything, for the accepting only. A model in a config beats ``model``, which beats
-    ``[transports.sip]``. Audio formats go in only where they were asked for, because the phone line settles them; tracing
-    never does, because it is said later.
+    ``config`` and ``settings`` (default: ``load_settings()``) are what that session gets; ``overrides`` beat everything,
+    for the accepting only. The model is theirs, else that of ``options`` (default: ``[transports.sip]``). Audio formats go
+    in only where they were asked for, because the phone line settles them; tracing never does, because it is said later.
 
     Raises ``TurnDetectionRefused`` for a turn detection with threshold, prefix_padding_ms or silence_duration_ms.
     """
@@ -44,7 +43,7 @@ def build_initial_config(
     wire = to_wire(overrides.over(effective) if overrides else effective)
     wire.pop("tracing", None)
     _check_turn_detection(wire)
-    model = model or options_for(settings, "sip", SIPOptions).model
+    model = (options or options_for(settings, "sip", SIPOptions)).model
     return {"type": "realtime", **({"model": model} if model else {}), **wire}
 
 

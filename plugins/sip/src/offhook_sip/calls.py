@@ -13,10 +13,10 @@ import httpx2
 from attrs import evolve
 
 from offhook.hookspecs import ApiKey
-from offhook.realtime.channel import endpoint
+from offhook.realtime.channel import endpoint, resolve_key
 from offhook.realtime.codec import as_object, loads
 from offhook_sip.errors import CallArgumentError, CallError, CallNotFound, CallUnauthorized
-from offhook_sip.keys import find_key, has_authorization
+from offhook_sip.keys import check_key, has_authorization, key_of_the_environment
 from offhook_sip.options import SIPOptions
 
 #: SIP's own word for "no, thank you" (RFC 3261, 21.6.2).
@@ -58,6 +58,8 @@ class Calls:
         self._owns_http = http is None
 
     async def __aenter__(self) -> Self:
+        # Loading certificates takes longer than accepting a call, and they may be wrong: not while somebody waits.
+        self._client()
         return self
 
     async def __aexit__(
@@ -101,19 +103,25 @@ class Calls:
     async def _post(self, call_id: str, action: str, body: Mapping[str, Any] | None = None) -> None:
         if not call_id:
             raise CallArgumentError(f"{action} needs the id of a call, and it is empty. The webhook has it (call_id).")
-        key = await find_key(self._options.api_key, self._options.headers)
-        headers = dict(self._options.headers)
-        if not has_authorization(headers):
-            headers["Authorization"] = f"Bearer {key}"
-        if self._http is None:
-            self._http = _client(self._options)
+        headers = await self._headers()
         url = f"{self._base}/{quote(call_id, safe='')}/{action}"
         try:
-            response = await self._http.post(url, json=body, headers=headers)
+            response = await self._client().post(url, json=body, headers=headers)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise CallError(_unreachable(error, self._base, action)) from error
         if not response.is_success:
             raise _refused(response, call_id, action)
+
+    def _client(self) -> httpx2.AsyncClient:
+        if self._http is None:
+            self._http = _make_client(self._options)
+        return self._http
+
+    async def _headers(self) -> dict[str, str]:
+        headers = dict(self._options.headers)
+        key = await resolve_key(self._options.api_key or key_of_the_environment)
+        check_key(key, headers)
+        return headers if has_authorization(headers) else {"Authorization": f"Bearer {key}", **headers}
 
 
 def _calls_url(url: str) -> str:
@@ -121,7 +129,7 @@ def _calls_url(url: str) -> str:
     return f"{_SCHEMES[parts.scheme]}://{parts.netloc}{parts.path}/calls"
 
 
-def _client(options: SIPOptions) -> httpx2.AsyncClient:
+def _make_client(options: SIPOptions) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(
         timeout=options.control_timeout_s,
         proxy=None if options.proxy in {"auto", "none"} else options.proxy,

@@ -28,7 +28,9 @@ calls = typer.Typer(
 
 CallId = Annotated[str, typer.Argument(help="The call's id, as the webhook has it.", show_default=False)]
 Agent = Annotated[str, typer.Option(help="The agent: module:name.", show_default=False)]
-Url = Annotated[str | None, typer.Option(help="The API's base, such as http://127.0.0.1:8765/v1. Default: the configured one.")]
+Url = Annotated[
+    str | None, typer.Option(help="The API's base, such as http://127.0.0.1:8765/v1. Default: the configured one.")
+]
 
 
 @calls.command()
@@ -74,7 +76,7 @@ def accept(call_id: CallId, agent: Agent, url: Url = None) -> None:
     """Answer a ringing call with an agent's config; attach to it with RealtimeSession(call_id=…)."""
     settings = load_settings()
     options = _options(settings, url)
-    config = build_initial_config(load_agent(agent), model=options.model, settings=settings)
+    config = build_initial_config(load_agent(agent), options=options, settings=settings)
     _do(options, lambda client: client.accept(call_id, config))
 
 

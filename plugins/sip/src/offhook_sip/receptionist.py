@@ -49,7 +49,7 @@ class Receptionist:
         self._greeting = greeting
         self._settings = settings if settings is not None else load_settings()
         self._options = options or options_for(self._settings, "sip", SIPOptions)
-        self._config = build_initial_config(agent, model=self._options.model, settings=self._settings)
+        self._config = build_initial_config(agent, options=self._options, settings=self._settings)
         self._live: set[str] = set()
 
     async def __call__(self, call: IncomingCall) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Final
 
 from attrs import evolve
@@ -13,7 +12,7 @@ from offhook.realtime.channel import Dialer, DialRequest, MessageChannel
 from offhook.realtime.transport import REALTIME_CAPABILITIES, OpenAIRealtimeBase
 from offhook_sip.accept import build_initial_config
 from offhook_sip.errors import CallNotFound, MissingCallId
-from offhook_sip.keys import find_key
+from offhook_sip.keys import check_key, key_of_the_environment
 from offhook_sip.options import SIPOptions
 from offhook_websocket.dialer import WebSocketDialer
 
@@ -51,7 +50,7 @@ class OpenAIRealtimeSIP(OpenAIRealtimeBase):
             "sip",
             _Attach(options.dialer or WebSocketDialer(options)),
             url=options.url,
-            api_key=partial(find_key, options.api_key, options.headers),
+            api_key=options.api_key or key_of_the_environment,
             headers=options.headers,
             capabilities=SIP_CAPABILITIES,
             ack_timeout_s=options.ack_timeout_s,
@@ -79,12 +78,13 @@ class OpenAIRealtimeSIP(OpenAIRealtimeBase):
 
 
 class _Attach:
-    """The socket's dialer, in whose 404 only the call can be meant."""
+    """The socket's dialer, with errors that speak of calls: its 404 can only mean that there is none."""
 
     def __init__(self, dialer: Dialer) -> None:
         self._dialer = dialer
 
     async def __call__(self, request: DialRequest) -> MessageChannel:
+        check_key(request.api_key, request.headers)
         try:
             return await self._dialer(request)
         except ConnectError as error:

@@ -81,23 +81,18 @@ class PeerChannel:
 
     async def send(self, text: str) -> None:
         """Send one message, waiting while a megabyte is unsent. Raises ``Unsupported`` where it is too long."""
-        self.check_size(text)
+        self.check_size(len(text.encode()))
         data = self._data
         if data is None or not _is(data, "open"):
             raise ConnectionError("the data channel is closed")
-        self._writable.clear()
         data.send(text)
         while data.bufferedAmount > _HIGH_WATER and self._over is None:
             self._writable.clear()
             await self._writable.wait()
 
-    def check_size(self, text: str) -> None:
-        """Raise ``Unsupported`` where a message is longer than the other side takes."""
-        # A character takes at most four bytes: most messages need no counting.
-        if not self.max_message or len(text) * 4 <= self.max_message:
-            return
-        size = len(text.encode())
-        if size > self.max_message:
+    def check_size(self, size: int) -> None:
+        """Raise ``Unsupported`` where a message of ``size`` bytes is longer than the other side takes."""
+        if self.max_message and size > self.max_message:
             raise Unsupported(
                 f"a message of {size} bytes",
                 f"the other side of the data channel takes {self.max_message} bytes",

@@ -90,7 +90,7 @@ class MediaOutput:
                 self._play(*decoder.decode(frame))
 
     def _play(self, pcm: bytes, gap_ms: float) -> None:
-        for sink in self._sinks:
+        for sink in self._sinks if pcm else ():
             try:
                 sink.play(pcm, gap_ms)
             except Exception:  # noqa: BLE001  # P9: its failure is its own
@@ -178,23 +178,25 @@ class _WavSink:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._file = wave.open(str(path), "wb")  # noqa: SIM115  # closed by __exit__
+            self._file = path.open("wb")
         except OSError as error:
             raise AudioError(
                 f"{path} cannot be written: {error.strerror}. Give a file name in a folder that you may write to."
             ) from error
-        self._file.setnchannels(1)
-        self._file.setsampwidth(2)
-        self._file.setframerate(_RATE_HZ)
+        self._wav = wave.open(self._file)  # noqa: SIM115  # closed by __exit__
+        self._wav.setnchannels(1)
+        self._wav.setsampwidth(2)
+        self._wav.setframerate(_RATE_HZ)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        with self._file:
+            self._wav.close()
 
     def play(self, pcm: bytes, gap_ms: float) -> None:
-        self._file.writeframesraw(bytes(PCM16_24K.size(gap_ms)) + pcm)
+        self._wav.writeframesraw(bytes(PCM16_24K.size(gap_ms)) + pcm)
 
     def flush(self) -> None:
         """Keep it: what is written was heard."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ssl
 from collections.abc import Iterator, Mapping
@@ -64,7 +65,9 @@ async def exchange(offer: str, request: DialRequest, options: WebRTCOptions) -> 
     """Send the offer. Raises ``AuthenticationError`` or ``ConnectError`` with the provider's message."""
     url, body = _body(offer, request, with_session=options.session_in_offer)
     try:
-        async with _client(options) as client, client.stream("POST", url, **body) as response:
+        # Reading the system's certificates takes tens of milliseconds, which belong to everyone in this event loop.
+        client = await asyncio.to_thread(_client, url, options)
+        async with client, client.stream("POST", url, **body) as response:
             text = await _text(response)
     except httpx2.TimeoutException as error:
         raise ConnectError(
@@ -100,9 +103,9 @@ def _for_model(request: DialRequest) -> str:
     return urlunsplit(parts._replace(query=urlencode({**query, "model": request.model})))
 
 
-def _client(options: WebRTCOptions) -> httpx2.AsyncClient:
+def _client(url: str, options: WebRTCOptions) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(
-        verify=_tls(options),
+        verify=_tls(options) if url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         proxy=None if options.proxy in {"auto", "none"} else options.proxy,
         trust_env=options.proxy == "auto",
         timeout=options.sdp_timeout_s,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable
-from typing import Final, TypeVar
+from itertools import chain
+from typing import Any, Final, TypeVar
 
-from aiortc import RTCPeerConnection
+from aiortc import RTCDtlsTransport, RTCPeerConnection
 
 T = TypeVar("T")
 
@@ -34,36 +35,41 @@ async def finish(work: Awaitable[T]) -> T:
 
 
 async def close_peer(peer: RTCPeerConnection) -> None:
-    """Close ``peer`` and wait for what it had started."""
+    """Close ``peer``, wait for what it had started, and stop what was about to start.
+
+    Checks and handshakes that were all but through when they were stopped go on to the next step, which nobody stops.
+    """
+    connecting = _tasks_of(peer)  # now, for they may end meanwhile with an error that somebody has to look at
     await peer.close()
-    await _ended(peer)
-    # A handshake that was all but through when it was closed starts sender and receiver all the same.
+    await _end(connecting | _tasks_of(peer))
+    transports = _transports(peer)
     for transceiver in peer.getTransceivers():
         await transceiver.stop()
-    await _ended(*_parts(peer))
-
-
-def _parts(peer: RTCPeerConnection) -> list[object]:
-    parts: list[object] = [peer]
-    transports = [transceiver.receiver.transport for transceiver in peer.getTransceivers()]
-    for transceiver in peer.getTransceivers():
-        parts += [transceiver.sender, transceiver.receiver]
-    if peer.sctp is not None:
-        parts.append(peer.sctp)
-        transports.append(peer.sctp.transport)
     for transport in transports:
-        parts += [transport, transport.transport]
-    return parts
+        await transport.stop()
+        await transport.transport.stop()
+    ends = [(transceiver.sender, transceiver.receiver) for transceiver in peer.getTransceivers()]
+    await _end(_tasks_of(peer, peer.sctp, *chain(*ends), *transports, *(each.transport for each in transports)))
 
 
-async def _ended(*owners: object) -> None:
-    """Wait until no task runs a method of one of these."""
-    mine = {id(owner) for owner in owners}
-    tasks = {task for task in asyncio.all_tasks() if id(_owner(task)) in mine}
-    if tasks:
-        await asyncio.wait(tasks, timeout=_SETTLING_S)
+def _transports(peer: RTCPeerConnection) -> list[RTCDtlsTransport]:
+    transports = {transceiver.receiver.transport for transceiver in peer.getTransceivers()}
+    return [*transports, *({peer.sctp.transport} - transports if peer.sctp is not None else ())]
 
 
-def _owner(task: asyncio.Task[object]) -> object:
+def _tasks_of(*owners: object) -> set[asyncio.Task[Any]]:
+    """Give the tasks that run a method of one of these."""
+    mine = {id(owner) for owner in owners if owner is not None}
+    return {task for task in asyncio.all_tasks() if id(_owner(task)) in mine}
+
+
+def _owner(task: asyncio.Task[Any]) -> object:
     coroutine = task.get_coro()
     return inspect.getcoroutinelocals(coroutine).get("self") if inspect.iscoroutine(coroutine) else None
+
+
+async def _end(tasks: set[asyncio.Task[Any]]) -> None:
+    """Wait until they have ended. What they raise now is only that they were stopped."""
+    if tasks:
+        done, _ = await asyncio.wait(tasks, timeout=_SETTLING_S)
+        await asyncio.gather(*done, return_exceptions=True)

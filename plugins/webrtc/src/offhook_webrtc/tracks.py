@@ -8,11 +8,11 @@ from collections import deque
 from fractions import Fraction
 from typing import Any, Final, Protocol
 
-from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, MediaStreamTrack
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from attrs import define
 from av import AudioFrame
 
-from offhook.audio.formats import AudioFormat
+from offhook.audio.formats import PCM16_24K, AudioFormat
 from offhook_webrtc.options import AudioTrack
 
 #: What WebRTC sends at once (RFC 7874, 4).
@@ -55,29 +55,21 @@ class PacedTrack(MediaStreamTrack):
         self._rate_hz = rate_hz
         self._size = AudioFormat("audio/pcm", rate_hz).size(FRAME_MS)
         self._gate = gate
-        self._count = 0
-        self._start = 0.0
+        self._clock = _Clock()
+        self._pts = 0
 
     async def recv(self) -> AudioFrame:
         """Give the next frame when it is due."""
         if self.readyState != "live":
             raise MediaStreamError
-        await self._until_due()
+        await self._clock.tick()
         # Nothing is lost while we wait for the service; what is said while muted is.
         pcm = self._source.take(self._size) if self._gate.ready else b""
         if self._gate.muted:
             pcm = b""
-        frame = pcm_frame(pcm.ljust(self._size, b"\x00"), self._rate_hz, pts=self._count * self._size // 2)
-        self._count += 1
+        frame = pcm_frame(pcm.ljust(self._size, b"\x00"), self._rate_hz, pts=self._pts)
+        self._pts += frame.samples
         return frame
-
-    async def _until_due(self) -> None:
-        now = time.monotonic()
-        due = self._start + self._count * FRAME_MS / 1000
-        if now - due > _MAX_LATE_S:
-            self._start += now - due
-        elif due > now:
-            await asyncio.sleep(due - now)
 
 
 class BorrowedTrack(MediaStreamTrack):
@@ -89,21 +81,26 @@ class BorrowedTrack(MediaStreamTrack):
         super().__init__()
         self._track = track
         self._gate = gate
-        self._silence: AudioStreamTrack | None = None
+        self._ended = False
+        self._last = pcm_frame(bytes(PCM16_24K.size(FRAME_MS)), PCM16_24K.rate_hz, pts=0)
+        self._clock = _Clock()
 
     async def recv(self) -> Any:
         """Give the caller's next frame, silent where the gate is shut, and silence after the last one."""
         if self.readyState != "live":
             raise MediaStreamError
-        if self._silence is None:
+        if not self._ended:
             try:
-                frame = await self._track.recv()
+                self._last = await self._track.recv()
             except MediaStreamError:
                 # A sender that ends says goodbye for the whole call, and the call goes on.
-                self._silence = AudioStreamTrack()
+                self._ended = True
             else:
-                return frame if self._gate.open else _silenced(frame)
-        return await self._silence.recv()
+                return self._last if self._gate.open else _silenced(self._last)
+        await self._clock.tick()
+        rate_hz, pts = self._last.sample_rate, (self._last.pts or 0) + self._last.samples
+        self._last = pcm_frame(bytes(AudioFormat("audio/pcm", rate_hz).size(FRAME_MS)), rate_hz, pts=pts)
+        return self._last
 
 
 class RelayedTrack(MediaStreamTrack):
@@ -140,10 +137,32 @@ class RelayedTrack(MediaStreamTrack):
         self._arrived.set()
 
 
+class _Clock:
+    """Ticks every 20 ms, by deadlines: the delays of single ticks do not add up."""
+
+    def __init__(self) -> None:
+        self._due = 0.0
+
+    async def tick(self) -> None:
+        """Wait for the next tick; the first one is now."""
+        now = time.monotonic()
+        if now - self._due > _MAX_LATE_S:
+            self._due = now
+        elif self._due > now:
+            await asyncio.sleep(self._due - now)
+        self._due += FRAME_MS / 1000
+
+
 def pcm_frame(pcm: bytes, rate_hz: int, *, pts: int) -> AudioFrame:
-    """Make a frame of PCM16 mono. ``pts`` counts samples."""
-    frame = AudioFrame(format="s16", layout="mono", samples=len(pcm) // 2)
-    frame.planes[0].update(pcm)
+    """Make a frame of PCM16 mono, at once on both channels. ``pts`` counts samples.
+
+    aiortc's Opus has two channels, and spreads what is mono over them 3 dB quieter.
+    """
+    both = bytearray(2 * len(pcm))
+    both[0::4] = both[2::4] = pcm[0::2]
+    both[1::4] = both[3::4] = pcm[1::2]
+    frame = AudioFrame(format="s16", layout="stereo", samples=len(pcm) // 2)
+    frame.planes[0].update(bytes(both))
     frame.sample_rate = rate_hz
     frame.time_base = Fraction(1, rate_hz)
     frame.pts = pts

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import os
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from attrs import evolve
 
 from offhook.audio.formats import PCM16_24K
 from offhook.capabilities import Capabilities
+from offhook.config import SessionConfig
 from offhook.errors import ConnectError
 from offhook.events import (
     AudioEvent,
     AudioInterrupted,
     ConnectionChange,
     ErrorEvent,
+    FunctionCall,
     OutputSpeechStarted,
     OutputSpeechStopped,
     SessionReady,
 )
-from offhook.hookspecs import ConnectOptions
-from offhook.realtime.protocol import Effects, Send
+from offhook.hookspecs import ConnectOptions, Delivery
+from offhook.items import MessageItem
+from offhook.realtime import session_config
+from offhook.realtime.codec import dumps
+from offhook.realtime.items import message_to_wire
 from offhook.realtime.transport import REALTIME_CAPABILITIES, OpenAIRealtimeBase
 from offhook_webrtc.channel import PeerChannel
 from offhook_webrtc.dialer import WebRTCDialer
@@ -30,6 +36,8 @@ from offhook_webrtc.tracks import InputGate
 
 #: A second of PCM16 at 24 kHz. As base64 it is the longest that any peer must take, which is 64 KiB (RFC 8841, 6.1).
 _APPEND_BYTES: Final = PCM16_24K.size(1000)
+#: What an event adds to its payload: its type, its id, and the id of what it is about.
+_ENVELOPE: Final = 256
 #: Of 32767: below this, what comes while the service plays nothing is the codec's idea of silence.
 _AUDIBLE: Final = 64
 
@@ -85,21 +93,46 @@ class OpenAIRealtimeWebRTC(OpenAIRealtimeBase):
             part = audio[start : start + _APPEND_BYTES]
             await super().send_audio(part, commit=commit and start + _APPEND_BYTES >= len(audio))
 
-    def _address(self, options: ConnectOptions) -> str:
+    async def send_event(self, event: Mapping[str, Any]) -> str:
+        """Send a client event of the Realtime API as it is; gives its ``event_id``. Raises ``Unsupported`` if too long."""
+        self._require_room(event)
+        return await super().send_event(event)
+
+    async def send_message(self, message: str | MessageItem, *, respond: bool = True) -> None:
+        """Add a message and, with ``respond``, ask for a reply to it. Raises ``Unsupported`` if it is too long."""
+        self._require_room(message_to_wire(message))
+        await super().send_message(message, respond=respond)
+
+    async def update_session_config(self, config: SessionConfig) -> None:
+        """Send what is set in ``config`` and differs. Raises ``ImmutableConfig``, or ``Unsupported`` if it is too long."""
+        self._require_room(session_config.to_wire(config))
+        await super().update_session_config(config)
+
+    async def send_function_call_output(
+        self,
+        call: FunctionCall,
+        output: str,
+        start_response: bool = True,
+        *,
+        delivery: Delivery | None = None,
+        final: bool = True,
+    ) -> None:
+        """Answer a call. Raises ``Unsupported`` if the output is too long; the call still wants one."""
+        self._require_room(output)
+        await super().send_function_call_output(call, output, start_response, delivery=delivery, final=final)
+
+    def _require_room(self, payload: Any) -> None:
+        # Before the protocol counts on it: what is refused here was never said, and what follows it is not waited for.
+        if isinstance(self._channel, PeerChannel):
+            self._channel.check_size(len(dumps(payload).encode()) + _ENVELOPE)
+
+    def _address(self, options: ConnectOptions, model: str | None) -> str:  # noqa: ARG002  # it is the dialer's to name
         if options.call_id is not None:
             raise ConnectError(
                 f"webrtc makes calls, and cannot join the call {options.call_id!r}. "
                 "Leave call_id out, or join it with the websocket transport."
             )
         return calls_url(options.url or self._url)
-
-    async def _perform(self, effects: Effects) -> None:
-        # Before anything of it is sent: half a message helps nobody.
-        if isinstance(self._channel, PeerChannel):
-            for effect in effects:
-                if isinstance(effect, Send):
-                    self._channel.check_size(effect.text)
-        await super()._perform(effects)
 
     def _heard(self, pcm: bytes) -> None:
         """Emit what the remote track said as an event, while the service plays something, or something is heard."""

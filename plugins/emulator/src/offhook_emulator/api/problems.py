@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from offhook.errors import OffhookError
 from offhook_emulator.model.errors import Refused
 
 _MISSING_KEY: Final = (
@@ -51,6 +53,28 @@ def refused(refusal: Refused) -> Problem:
 def no_such_url(method: str, path: str) -> Problem:
     """Refuse a path that is not served."""
     return Problem(404, f"Invalid URL ({method} {path}). The emulator serves WebSockets at /v1/realtime.")
+
+
+def no_such_call(call_id: str) -> Problem:
+    """Refuse a call that there is not, or not any more."""
+    return Problem(404, f"No call found with call_id '{call_id}'.", code="call_id_not_found", param="call_id")
+
+
+def wrong_content_type(content_type: str, supported: Sequence[str]) -> Problem:
+    """Refuse a body of another kind."""
+    message = f"Unsupported content type: '{content_type}'. Send {' or '.join(supported)}."
+    return Problem(400, message, code="unsupported_content_type")
+
+
+def no_webrtc(module: str) -> Problem:
+    """Refuse a call over WebRTC where that is not installed."""
+    message = f'WebRTC calls need {module}, which is not installed. Run: pip install "offhook-emulator[webrtc]"'
+    return Problem(501, message, code="webrtc_not_installed")
+
+
+def no_network(error: OffhookError) -> Problem:
+    """Refuse a call over WebRTC for want of a network."""
+    return Problem(503, str(error), code="no_network_interface")
 
 
 async def answer_problem(_request: Request, problem: Exception) -> Response:

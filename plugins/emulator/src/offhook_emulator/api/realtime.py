@@ -1,4 +1,4 @@
-"""``/v1/realtime``: a session over a WebSocket."""
+"""``/v1/realtime``: a session over a WebSocket, or with ``?call_id=…`` one more channel of a call."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from starlette.websockets import WebSocket
 from offhook_emulator.api import problems
 from offhook_emulator.api.keys import ClientSecret, Keys
 from offhook_emulator.api.problems import Problem
-from offhook_emulator.line.websocket import Switchboard, serve_session
+from offhook_emulator.line.calls import Call
+from offhook_emulator.line.switchboard import Switchboard
+from offhook_emulator.line.websocket import serve_session, serve_sideband
 
 _PROTOCOL: Final = "realtime"
 
@@ -25,14 +27,25 @@ class Realtime:
         """Serve one client."""
         try:
             secret = self._keys.check(websocket)
-            _check_query(websocket)
+            call = self._call(websocket)
+            _check_intent(websocket)
         except Problem as problem:
             await websocket.send_denial_response(problem.response)
             return
         offered: list[str] = websocket.scope.get("subprotocols", [])
         await websocket.accept(_PROTOCOL if _PROTOCOL in offered else None)
+        if call:
+            await serve_sideband(websocket, call)
+            return
         config = secret.config if secret else None
         await serve_session(websocket, self._switchboard, model=_model(websocket, secret), config=config)
+
+    def _call(self, websocket: WebSocket) -> Call | None:
+        if not (call_id := websocket.query_params.get("call_id")):
+            return None
+        if call := self._switchboard.calls.get(call_id):
+            return call
+        raise problems.no_such_call(call_id)
 
 
 async def refuse_socket(websocket: WebSocket) -> None:
@@ -40,9 +53,7 @@ async def refuse_socket(websocket: WebSocket) -> None:
     await websocket.send_denial_response(problems.no_such_url("GET", websocket.url.path).response)
 
 
-def _check_query(websocket: WebSocket) -> None:
-    if call_id := websocket.query_params.get("call_id"):
-        raise Problem(404, f"No call found with call_id '{call_id}'.", code="call_id_not_found", param="call_id")
+def _check_intent(websocket: WebSocket) -> None:
     intent = websocket.query_params.get("intent", _PROTOCOL)
     if intent != _PROTOCOL:
         raise Problem(

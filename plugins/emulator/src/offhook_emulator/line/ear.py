@@ -19,14 +19,15 @@ class Ear:
 
     def __init__(self, detector: VoiceActivityDetector) -> None:
         self._detector = detector
-        self._format: AudioFormat | None = None
-        self._resampler = Resampler(EAR_RATE_HZ, EAR_RATE_HZ)
+        #: One per format: a client may append what it has, while the line carries something else.
+        self._resamplers: dict[AudioFormat, Resampler] = {}
 
     def listen(self, audio: bytes, audio_format: AudioFormat) -> Iterator[tuple[bytes, list[float]]]:
         """Give ``audio`` as PCM16 16 kHz mono, slice by slice, each with the speech probabilities of its hops."""
-        if audio_format != self._format:
-            self._format, self._resampler = audio_format, Resampler(audio_format.rate_hz, EAR_RATE_HZ)
+        if audio_format not in self._resamplers:
+            self._resamplers[audio_format] = Resampler(audio_format.rate_hz, EAR_RATE_HZ)
+        resampler = self._resamplers[audio_format]
         step = audio_format.size(_SLICE_MS)
         for at in range(0, len(audio), step):
-            pcm = self._resampler.push(g711.decode(audio[at : at + step], audio_format.encoding))
+            pcm = resampler.push(g711.decode(audio[at : at + step], audio_format.encoding))
             yield pcm, self._detector.push(pcm)

@@ -36,6 +36,11 @@ class Outbox:
         self._has_room = asyncio.Event()
         self._has_room.set()
 
+    @property
+    def size(self) -> int:
+        """Characters that wait to be sent."""
+        return self._size
+
     def put(self, event: Mapping[str, Any]) -> None:
         """Queue a server event."""
         if self._observer:

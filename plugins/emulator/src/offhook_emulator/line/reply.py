@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from offhook_emulator.line.mouth import Mouth
-from offhook_emulator.line.outbox import Outbox
 from offhook_emulator.line.pace import Pace
 from offhook_emulator.line.words import WordClock, words
 from offhook_emulator.model.effects import Effect
@@ -30,14 +29,14 @@ class ReplyWorker:
         *,
         replies: Replies,
         speaker: TextToSpeech,
-        outbox: Outbox,
+        room: Callable[[], Awaitable[None]],
         perform: Callable[[Sequence[Effect]], None],
     ) -> None:
         self._model = model
         self._response = response
         self._replies = replies
         self._speaker = speaker
-        self._outbox = outbox
+        self._room = room
         self._perform = perform
         self._mouth = Mouth(response.settings.audio_format)
         self._pace = Pace()
@@ -60,7 +59,7 @@ class ReplyWorker:
             await self._speak(text)
         else:
             self._write(words(text))
-            await self._outbox.room()
+            await self._room()
 
     async def _speak(self, text: str) -> None:
         settings, clock, heard_ms = self._response.settings, WordClock(text), 0.0
@@ -75,7 +74,7 @@ class ReplyWorker:
                     self._write(clock.until(heard_ms))
                     # A wait of zero, too: the rest of the session always gets its turn.
                     await asyncio.sleep(self._pace.sent(duration_ms, asyncio.get_running_loop().time()))
-                await self._outbox.room()
+                await self._room()
         self._write(clock.rest())
 
     def _end_message(self) -> None:

@@ -7,15 +7,16 @@ one event loop, so the model is never entered twice at once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
-from typing import Any, Final, cast
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, Final, Protocol, cast
 
 import orjson
 
 from offhook._log import logger
+from offhook.audio.formats import AudioFormat
 from offhook.errors import OffhookError
 from offhook_emulator.line.ear import Ear
-from offhook_emulator.line.outbox import Observer, Outbox
+from offhook_emulator.line.outbox import Observer
 from offhook_emulator.line.reply import ReplyWorker
 from offhook_emulator.model import errors
 from offhook_emulator.model.effects import Effect, Hangup, Hear, Send, StartReply, StopReply, Transcribe
@@ -25,6 +26,22 @@ from offhook_emulator.replies.protocol import Replies
 from offhook_emulator.voice.protocols import Voice, VoiceActivityDetector
 
 _FAILURE: Final = "The server had an error while processing your request. Its log says which."
+
+
+class Listeners(Protocol):
+    """Who is told what happens: an ``Outbox``, or all the channels of a call."""
+
+    def put(self, event: Mapping[str, Any]) -> None:
+        """Queue a server event."""
+        ...
+
+    def end(self, hangup: Hangup) -> None:
+        """Queue the end of the connection."""
+        ...
+
+    async def room(self) -> None:
+        """Wait until more can be taken."""
+        ...
 
 
 class SessionRunner:
@@ -37,7 +54,7 @@ class SessionRunner:
         voice: Voice,
         detector: VoiceActivityDetector,
         replies: Replies,
-        outbox: Outbox,
+        outbox: Listeners,
         tasks: asyncio.TaskGroup,
         observer: Observer | None = None,
     ) -> None:
@@ -85,15 +102,22 @@ class SessionRunner:
     async def _take(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
             if isinstance(effect, Hear):
-                await self._hear(effect.audio)
+                await self.hear(effect.audio, self._model.session.input_format)
             else:
                 self._perform([effect])
 
-    async def _hear(self, audio: bytes) -> None:
-        for count, (pcm, probabilities) in enumerate(self._ear.listen(audio, self._model.session.input_format)):
+    async def hear(self, audio: bytes, audio_format: AudioFormat) -> None:
+        """Take what is said, as it arrives."""
+        for count, (pcm, probabilities) in enumerate(self._ear.listen(audio, audio_format)):
             if count:
                 await asyncio.sleep(0)
             self._perform(self._model.hear(pcm, probabilities))
+
+    def pull(self) -> bytes:
+        """Give the next 20 ms to play (PCM16 24 kHz mono), where the service plays; empty where there is nothing."""
+        frame, effects = self._model.pull()
+        self._perform(effects)
+        return frame
 
     def _perform(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
@@ -149,7 +173,7 @@ class SessionRunner:
             response,
             replies=self._replies,
             speaker=self._voice.text_to_speech,
-            outbox=self._outbox,
+            room=self._outbox.room,
             perform=self._perform,
         )
 

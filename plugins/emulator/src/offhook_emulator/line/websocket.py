@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, Protocol
 
-from attrs import frozen
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from offhook_emulator.line.outbox import Observer, Outbox
-from offhook_emulator.line.runner import SessionRunner
-from offhook_emulator.model.model import RealtimeModel
-from offhook_emulator.replies.protocol import Replies
-from offhook_emulator.voice.protocols import Voice
+from offhook_emulator.line.calls import Call
+from offhook_emulator.line.outbox import Outbox
+from offhook_emulator.line.switchboard import Switchboard
 
 _P = ParamSpec("_P")
 
 
-@frozen(kw_only=True)
-class Switchboard:
-    """What every session of a server is made with. ``session_s`` is how long one may last, in seconds."""
-
-    voice: Voice
-    replies: Replies
-    session_s: float = 3600
-    observer: Observer | None = None
+class _Receiver(Protocol):
+    async def receive(self, message: str | bytes) -> None: ...
 
 
 async def serve_session(
@@ -37,32 +27,28 @@ async def serve_session(
     ``model`` is what the connection asked for, ``config`` the session that a client secret stands for.
     """
     detector = switchboard.voice.detector()
-    realtime = RealtimeModel(
-        clock=asyncio.get_running_loop().time,
-        hop_ms=detector.hop_ms,
-        model=model,
-        lifetime_s=switchboard.session_s,
-        expires_at=int(time.time() + switchboard.session_s),
-    )
-    if config:
-        realtime.session.update(config)
+    realtime = switchboard.new_model(detector, model=model, config=config)
     async with asyncio.TaskGroup() as tasks:
         outbox = Outbox(_sending(websocket.send_text), _sending(websocket.close), switchboard.observer)
-        runner = SessionRunner(
-            realtime,
-            voice=switchboard.voice,
-            detector=detector,
-            replies=switchboard.replies,
-            outbox=outbox,
-            tasks=tasks,
-            observer=switchboard.observer,
-        )
+        runner = switchboard.runner(realtime, detector, outbox, tasks)
         pump = tasks.create_task(outbox.pump())
         try:
             runner.start()
             await _read(websocket, runner)
         finally:
             runner.close()
+            pump.cancel()
+
+
+async def serve_sideband(websocket: WebSocket, call: Call) -> None:
+    """Serve an accepted WebSocket as one more channel of a call, until the client or the call ends it."""
+    channel = Outbox(_sending(websocket.send_text), _sending(websocket.close))
+    async with asyncio.TaskGroup() as tasks:
+        pump = tasks.create_task(channel.pump())
+        try:
+            with call.attached(channel):
+                await _read(websocket, call)
+        finally:
             pump.cancel()
 
 
@@ -76,10 +62,10 @@ def _sending(send: Callable[_P, Awaitable[None]]) -> Callable[_P, Awaitable[None
     return send_or_raise
 
 
-async def _read(websocket: WebSocket, runner: SessionRunner) -> None:
+async def _read(websocket: WebSocket, receiver: _Receiver) -> None:
     while True:
         message = await websocket.receive()
         if message["type"] == "websocket.disconnect":
             return
         text = message.get("text")
-        await runner.receive(message["bytes"] if text is None else text)
+        await receiver.receive(message["bytes"] if text is None else text)

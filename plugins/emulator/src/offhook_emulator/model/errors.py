@@ -167,6 +167,14 @@ def wrong_line(event_type: str) -> Refused:
     return Refused(message, "invalid_value", "type")
 
 
+def bad_offer(problem: str) -> Refused:
+    """Refuse an SDP offer that cannot be answered."""
+    message = (
+        f"The SDP offer cannot be answered: {problem}. Send the offer of a peer connection that has an audio line."
+    )
+    return Refused(message, "invalid_offer", "sdp")
+
+
 def session_expired(duration_s: float) -> Refused:
     """Announce the end of the session."""
     count, unit = (duration_s / 60, "minutes") if duration_s >= 60 else (duration_s, "seconds")  # noqa: PLR2004 - a minute

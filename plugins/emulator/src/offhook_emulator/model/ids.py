@@ -7,7 +7,7 @@ import string
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-#: Gives a fresh id for a prefix: ``event``, ``item``, ``resp``, ``call``, ``conv`` or ``sess``.
+#: Gives a fresh id for a prefix: ``event``, ``item``, ``resp``, ``call``, ``conv``, ``sess`` or ``rtc``.
 Ids: TypeAlias = Callable[[str], str]
 
 _ALPHABET: Final = string.ascii_letters + string.digits

@@ -18,6 +18,7 @@ from offhook_emulator.model.hearing import Hearing
 from offhook_emulator.model.idle import IdleTimer
 from offhook_emulator.model.ids import Ids, obfuscation, random_id
 from offhook_emulator.model.items import Item
+from offhook_emulator.model.playback import Playback
 from offhook_emulator.model.requests import Requests
 from offhook_emulator.model.response import Response
 from offhook_emulator.model.session import Session
@@ -36,6 +37,7 @@ class RealtimeModel:
 
     ``model`` is the model named by the connection, if it named one. ``lifetime_s`` is in seconds from now,
     ``expires_at`` the same moment as Unix time. ``hop_ms`` is the length of what one speech probability stands for.
+    With ``service_plays`` no audio is sent to the client: whoever carries it takes it with ``pull()``.
     """
 
     def __init__(
@@ -47,16 +49,18 @@ class RealtimeModel:
         lifetime_s: float = 3600,
         expires_at: int = 0,
         ids: Ids = random_id,
+        service_plays: bool = False,
     ) -> None:
         self._clock = clock
         self._lifetime_s = lifetime_s
         self._expires = clock() + lifetime_s
         outlet = self._outlet = Outlet(ids)
-        session = self.session = Session(ids("sess"), model=model, expires_at=expires_at)
+        session = self.session = Session(ids("sess"), model=model, expires_at=expires_at, service_plays=service_plays)
         conversation = self._conversation = Conversation(outlet)
         self._hearing = Hearing(outlet, session, conversation, hop_ms)
         self._idle = IdleTimer(session, clock)
-        self._speaking = Speaking(outlet, session, conversation, self._response_done)
+        playback = self._playback = Playback(outlet, conversation) if service_plays else None
+        self._speaking = Speaking(outlet, session, conversation, self._response_done, playback)
         self._requests = Requests(
             outlet,
             session=session,
@@ -64,6 +68,7 @@ class RealtimeModel:
             hearing=self._hearing,
             speaking=self._speaking,
             idle=self._idle,
+            playback=playback,
         )
 
     def start(self) -> list[Effect]:
@@ -109,6 +114,11 @@ class RealtimeModel:
             self._speaking.create({})
         except errors.Refused as refusal:  # it is still speaking, and was not to be interrupted
             self._refuse(refusal)
+
+    def pull(self) -> tuple[bytes, list[Effect]]:
+        """Take the 20 ms of audio that are due: PCM16 24 kHz mono, empty where there is nothing to play."""
+        frame = self._playback.pull() if self._playback else b""
+        return frame, self._outlet.drain()
 
     # What the voice reports
 

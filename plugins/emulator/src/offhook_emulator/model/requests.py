@@ -12,6 +12,7 @@ from offhook_emulator.model.fields import Check, anything, audio_bytes, integer,
 from offhook_emulator.model.hearing import EAR_FORMAT, Hearing
 from offhook_emulator.model.idle import IdleTimer
 from offhook_emulator.model.items import ITEM, item_from_client
+from offhook_emulator.model.playback import Playback
 from offhook_emulator.model.session import Session
 from offhook_emulator.model.settings import RESPONSE
 from offhook_emulator.model.speaking import Speaking
@@ -52,6 +53,7 @@ class Requests:
         hearing: Hearing,
         speaking: Speaking,
         idle: IdleTimer,
+        playback: Playback | None = None,
     ) -> None:
         self._outlet = outlet
         self._session = session
@@ -59,6 +61,7 @@ class Requests:
         self._hearing = hearing
         self._speaking = speaking
         self._idle = idle
+        self._playback = playback
         self._handlers: dict[str, Callable[[_Event], None]] = {
             "session.update": self._update_session,
             "input_audio_buffer.append": lambda event: outlet.do(Hear(event["audio"])),
@@ -93,7 +96,13 @@ class Requests:
         self._outlet.send("session.updated", session=self._session.wire)
 
     def _clear_output(self, event: _Event) -> None:
-        raise errors.wrong_line(event["type"])
+        if self._playback is None:
+            raise errors.wrong_line(event["type"])
+        if self._playback.responses:
+            self._idle.stop(playback=True)
+            self._speaking.silence(self._playback)
+            if not self._speaking.current and not self._hearing.someone_speaks:
+                self._idle.start()
 
     def _create_item(self, event: _Event) -> None:
         item = item_from_client(event["item"], self._session.input_format, self._outlet.new_id)

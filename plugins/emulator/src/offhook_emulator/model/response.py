@@ -12,6 +12,7 @@ from offhook_emulator.model.conversation import Conversation
 from offhook_emulator.model.effects import Outlet
 from offhook_emulator.model.ids import obfuscation
 from offhook_emulator.model.items import Item
+from offhook_emulator.model.playback import Playback
 from offhook_emulator.model.settings import ResponseSettings
 from offhook_emulator.model.sound import Sound
 from offhook_emulator.model.usage import Tokens, response_usage, spoken_tokens, text_tokens
@@ -32,9 +33,19 @@ class _Message:
 
 
 class Response:
-    """Tells of one response. After ``finish`` nothing more is told, whoever still reports pieces of it."""
+    """Tells of one response. After ``finish`` nothing more is told, whoever still reports pieces of it.
 
-    def __init__(self, outlet: Outlet, settings: ResponseSettings, conversation: Conversation, read: Tokens) -> None:
+    Its audio goes to the client or, where the service plays it, to ``playback``.
+    """
+
+    def __init__(
+        self,
+        outlet: Outlet,
+        settings: ResponseSettings,
+        conversation: Conversation,
+        read: Tokens,
+        playback: Playback | None = None,
+    ) -> None:
         self.id = outlet.new_id("resp")
         self.settings = settings
         self.finished = False
@@ -42,6 +53,7 @@ class Response:
         self._outlet = outlet
         self._conversation = conversation if settings.in_conversation else None
         self._read = read
+        self._playback = playback
         self._output: list[Item] = []
         self._message: _Message | None = None
         self._outlet.send("response.created", response=self._wire("in_progress"))
@@ -76,7 +88,10 @@ class Response:
         message = self._open()
         if message.sound:
             message.sound.add(audio)
-            self._tell_part(message, "output_audio.delta", delta=pybase64.b64encode(audio).decode())
+            if self._playback:
+                self._playback.add(self, message.item, audio)
+            else:
+                self._tell_part(message, "output_audio.delta", delta=pybase64.b64encode(audio).decode())
 
     def end_message(self, status: Literal["completed", "incomplete"] = "completed") -> None:
         """Close the message, if one is open."""

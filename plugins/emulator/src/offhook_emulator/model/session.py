@@ -241,9 +241,13 @@ class Session:
     """One session's settings. ``wire`` is the object that clients see; treat it as read-only.
 
     ``model`` None means that the connection named none (a browser's does not): the first update decides, once.
+    ``service_plays`` where the audio takes a line of its own, whose format is not for the client to say.
     """
 
-    def __init__(self, session_id: str, *, model: str | None = None, expires_at: int = 0) -> None:
+    def __init__(
+        self, session_id: str, *, model: str | None = None, expires_at: int = 0, service_plays: bool = False
+    ) -> None:
+        self.service_plays = service_plays
         self._model_is_open = model is None
         self.has_spoken = False
         self.wire: dict[str, Any] = {

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from offhook.audio.formats import AudioFormat
+from offhook.audio.formats import PCM16_24K, AudioFormat
 from offhook_emulator.model import errors
 from offhook_emulator.model.fields import Check, choice, list_of, mapping, nullable, shape, string
 from offhook_emulator.model.items import ITEM_OR_REFERENCE
@@ -45,17 +45,14 @@ class ResponseSettings:
     tool_choice: Any
     max_output_tokens: int | None
     format: Mapping[str, Any]
+    #: What the audio bytes are.
+    audio_format: AudioFormat
     voice: Any
     speed: float
     metadata: Mapping[str, str] | None
     in_conversation: bool
     #: Items given with the request, which replace the conversation as what the model reads.
     input: Sequence[Mapping[str, Any]] | None
-
-    @property
-    def audio_format(self) -> AudioFormat:
-        """What the audio bytes sent to the client are."""
-        return audio_format(self.format)
 
     @property
     def voice_name(self) -> str:
@@ -80,6 +77,7 @@ def response_settings(session: Session, checked: Mapping[str, Any]) -> ResponseS
         tool_choice=merged["tool_choice"],
         max_output_tokens=None if limit == "inf" else limit,
         format=output["format"],
+        audio_format=PCM16_24K if session.service_plays else audio_format(output["format"]),
         voice=output["voice"],
         speed=output["speed"],
         metadata=given.get("metadata"),

@@ -9,6 +9,7 @@ from offhook_emulator.model import errors
 from offhook_emulator.model.conversation import Conversation
 from offhook_emulator.model.effects import Outlet, StartReply, StopReply
 from offhook_emulator.model.items import Item, item_from_client
+from offhook_emulator.model.playback import Playback
 from offhook_emulator.model.response import Response, Status
 from offhook_emulator.model.session import Session
 from offhook_emulator.model.settings import ResponseSettings, response_settings
@@ -20,12 +21,18 @@ class Speaking:
     """Starts, ends and cancels responses. ``on_done`` is called with each that is over."""
 
     def __init__(
-        self, outlet: Outlet, session: Session, conversation: Conversation, on_done: Callable[[Response], None]
+        self,
+        outlet: Outlet,
+        session: Session,
+        conversation: Conversation,
+        on_done: Callable[[Response], None],
+        playback: Playback | None = None,
     ) -> None:
         self._outlet = outlet
         self._session = session
         self._conversation = conversation
         self._on_done = on_done
+        self._playback = playback
         self._active: dict[str, Response] = {}
 
     @property
@@ -39,7 +46,7 @@ class Speaking:
         if settings.in_conversation and self.current:
             raise errors.active_response(self.current.id)
         read = input_tokens(settings.instructions, settings.tools, self._read_items(settings))
-        response = Response(self._outlet, settings, self._conversation, read)
+        response = Response(self._outlet, settings, self._conversation, read, self._playback)
         self._active[response.id] = response
         self._outlet.do(StartReply(response))
 
@@ -60,9 +67,18 @@ class Speaking:
         self.end(response, "cancelled", reason="client_cancelled")
 
     def interrupt(self) -> None:
-        """Cancel the response in the default conversation, because someone speaks."""
+        """Cancel the response in the default conversation, and stop what is being played, because someone speaks."""
         if response := self.current:
             self.end(response, "cancelled", reason="turn_detected")
+        if self._playback:
+            self._playback.clear()
+
+    def silence(self, playback: Playback) -> None:
+        """Stop what is being played, as the client asked: no more is made of it either."""
+        for response in playback.responses:
+            if not response.finished:
+                self.end(response, "cancelled", reason="client_cancelled")
+        playback.clear()
 
     def end(self, response: Response, status: Status, **details: Any) -> None:
         """Finish a response and say what is left of the rate limit."""

@@ -57,3 +57,7 @@ class Voice(Protocol):
     async def warm_up(self) -> None:
         """Load and verify the models, and pay for the slow first call."""
         ...
+
+    def close(self) -> None:
+        """Let go of models and threads; whoever made the voice does it."""
+        ...

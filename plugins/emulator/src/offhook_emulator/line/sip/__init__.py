@@ -1,0 +1,1 @@
+"""Telephone calls: who rings, and the SIP line."""

@@ -1,0 +1,136 @@
+"""offhook.realtime.channel: where to connect, as whom, and what of it may be shown."""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from offhook.errors import ConnectError
+from offhook.realtime.channel import DialRequest, endpoint, resolve_key, without_secrets
+
+OPENAI = "wss://api.openai.com/v1/realtime"
+
+
+@pytest.mark.parametrize(
+    ("url", "model", "call_id", "address"),
+    [
+        (OPENAI, "gpt-realtime", None, f"{OPENAI}?model=gpt-realtime"),
+        (OPENAI, None, None, OPENAI),
+        (f"{OPENAI}/", "m", None, f"{OPENAI}?model=m"),
+        ("https://api.openai.com/v1", "m", None, f"{OPENAI}?model=m"),
+        ("http://127.0.0.1:8080/v1", "m", None, "ws://127.0.0.1:8080/v1/realtime?model=m"),
+        ("http://127.0.0.1:8080", None, None, "ws://127.0.0.1:8080/realtime"),
+        ("ws://[::1]:8080/v1", None, None, "ws://[::1]:8080/v1/realtime"),
+        (f"{OPENAI}?model=theirs", "ours", None, f"{OPENAI}?model=theirs"),
+        (f"{OPENAI}?intent=transcription", "m", None, f"{OPENAI}?intent=transcription"),
+        (f"{OPENAI}?call_id=rtc_1", "m", None, f"{OPENAI}?call_id=rtc_1"),
+        (f"{OPENAI}?model=m", None, "rtc_2", f"{OPENAI}?model=m&call_id=rtc_2"),
+        (OPENAI, "m", "rtc_2", f"{OPENAI}?call_id=rtc_2"),
+        (OPENAI, "a model & more", None, f"{OPENAI}?model=a+model+%26+more"),
+        (f"{OPENAI}?flag=&b=1#part", "m", None, f"{OPENAI}?flag=&b=1&model=m"),
+        (
+            "wss://me.openai.azure.com/openai/realtime?api-version=2025-04-01&deployment=d",
+            "m",
+            None,
+            "wss://me.openai.azure.com/openai/realtime?api-version=2025-04-01&deployment=d",
+        ),
+    ],
+)
+def test_the_address_of_the_socket(url, model, call_id, address):
+    assert endpoint(url, model=model, call_id=call_id) == address
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_model_and_call_id_arrive_as_they_are(model, call_id):
+    def query(**where):
+        return parse_qs(urlsplit(endpoint(OPENAI, **where)).query)
+
+    assert query(model=model, call_id=None) == {"model": [model]}
+    assert query(model=model, call_id=call_id) == {"call_id": [call_id]}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "api.openai.com",
+        "ftp://x/v1",
+        "wss://",
+        "wss:///v1",
+        "wss://[::1/v1",
+        "ws://h:port/v1",
+        "ws://h:99999/v1",
+        "file:///x",
+    ],
+)
+def test_what_is_no_address_is_refused_with_what_one_looks_like(url):
+    with pytest.raises(ConnectError, match=r"is not an address.*wss://api\.openai\.com/v1/realtime"):
+        endpoint(url, model=None, call_id=None)
+
+
+SECRETIVE = "ftp://user:pa:ss@host:1/p?api-key=sk-secret#frag"
+
+
+def test_p11_an_address_is_shown_without_its_secrets():
+    """P11: services take keys in the query, proxies passwords before the host."""
+    assert without_secrets(SECRETIVE) == "ftp://host:1/p"
+    assert without_secrets("wss://u:p/q@ss@host/v1?x=1") == "wss://host/v1"
+    assert without_secrets("user:secret@host?k") == "host"
+    assert without_secrets("auto") == "auto"
+    with pytest.raises(ConnectError) as caught:
+        endpoint(SECRETIVE, model=None, call_id=None)
+    assert not any(secret in str(caught.value) for secret in ("user", "pa:ss", "sk-secret"))
+
+
+@given(st.text(alphabet="abc/?#@:. ", max_size=20))
+def test_p11_whatever_an_address_is_its_query_is_never_shown(text):
+    """P11: for any text, however little of an address it is."""
+    assert "SECRET" not in without_secrets(f"wss://u:SECRET@{text}?key=SECRET")
+
+
+def test_p11_a_dial_request_shows_no_key_no_header_and_no_query():
+    """P11: it may end up in a log."""
+    request = DialRequest(url=f"{OPENAI}?api-key=sk-1", api_key="sk-2", headers={"api-key": "sk-3"})
+    assert "sk-" not in repr(request)
+    assert OPENAI in repr(request)
+
+
+# The key.
+
+
+async def _later():
+    await asyncio.sleep(0)
+    return "  sk-1\n"
+
+
+@pytest.mark.parametrize("key", ["sk-1", "sk-1\n", lambda: "sk-1", lambda: " sk-1\r\n", _later])
+async def test_a_key_is_text_or_a_function_and_loses_the_newline_of_its_file(key):
+    assert await resolve_key(key) == "sk-1"
+
+
+async def test_no_key_is_no_key():
+    assert await resolve_key(None) is None
+    assert await resolve_key(lambda: "") == ""
+
+
+async def test_p11_a_function_that_fails_is_named_and_what_it_said_is_not_repeated():
+    """P11: the text of the exception may hold the key; the cause is chained for who debugs."""
+
+    def failing():
+        raise LookupError("sk-secret is expired")
+
+    with pytest.raises(ConnectError, match=r"api_key raised LookupError\. Mend it") as caught:
+        await resolve_key(failing)
+    assert "sk-secret" not in str(caught.value)
+    assert isinstance(caught.value.__cause__, LookupError)
+
+
+@pytest.mark.parametrize("answer", [None, 5, b"sk-1"])
+async def test_p11_a_function_that_gives_no_text_is_told_what_to_give(answer):
+    """P11: every error says what to do next."""
+    with pytest.raises(ConnectError, match=rf"gave {type(answer).__name__}\. Let it return the key as a str"):
+        await resolve_key(lambda: answer)

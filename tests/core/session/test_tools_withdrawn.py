@@ -1,0 +1,261 @@
+"""offhook.session.tools: calls that are withdrawn, by the service or with the connection, get one cancellation (P7)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+
+import pytest
+
+from offhook.events import ErrorEvent, FunctionCallCancelled
+from offhook.session import tools as tools_module
+from offhook.session.events import ToolEnd, ToolStart
+from offhook.tool import RunContext, function_tool
+
+PATIENCE_S = 5.0
+
+
+@function_tool
+async def look() -> str:
+    """Look."""
+    return "seen here"
+
+
+@pytest.fixture(autouse=True)
+def short_grace(monkeypatch):
+    """Some tools here ignore being stopped."""
+    monkeypatch.setattr(tools_module, "_GRACE_S", 0.01)
+
+
+# By the service.
+
+
+async def test_a_call_that_the_service_withdraws_is_stopped_and_gets_no_output(line):
+    stopped = asyncio.Event()
+
+    @function_tool
+    async def wait() -> str:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+
+    async with line(tools=[wait, look]) as it:
+        it.begins()
+        it.calls("wait", "call_1")
+        it.calls("look", "call_2")
+        it.ends()
+        await it.heard.until(ToolEnd)
+        withdraw(it, "call_1")
+        async with asyncio.timeout(PATIENCE_S):
+            await stopped.wait()
+        # The other call of the turn has waited for this one with its reply.
+        await it.far.received("response.create")
+        assert it.outputs == [("call_2", "seen here")]
+        assert len(it.heard.of(FunctionCallCancelled)) == 1
+
+
+async def test_a_call_that_is_withdrawn_before_its_tool_began_never_runs(line):
+    ran = []
+
+    @function_tool
+    async def note() -> str:
+        ran.append(1)
+        return "x"
+
+    async with line(tools=[note]) as it:
+        it.session.on("function_call", lambda event: withdraw(it, event.call_id))
+        it.begins()
+        it.calls("note", "call_1")
+        it.ends()
+        await it.settled()
+        assert (ran, it.outputs) == ([], [])
+        assert "response.create" not in it.far.kinds
+
+
+async def test_a_withdrawn_call_whose_tool_does_not_stop_is_not_answered_either(line):
+    go_on = asyncio.Event()
+
+    @function_tool
+    async def stubborn() -> str:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await go_on.wait()
+        return "all the same"
+
+    async with line(tools=[stubborn]) as it:
+        it.calls("stubborn", "call_1")
+        await it.heard.until(ToolStart)
+        await asyncio.sleep(0)
+        withdraw(it, "call_1")
+        go_on.set()
+        await it.settled()
+        await asyncio.sleep(0)
+        assert it.outputs == []
+        assert it.heard.of(ToolEnd) == []
+
+
+def withdraw(line, *call_ids):
+    """No frame of this dialect says it; other speech APIs do."""
+    line.transport._emit(FunctionCallCancelled(call_ids=call_ids))
+
+
+# With the connection.
+
+
+@pytest.fixture
+def waiting():
+    """A tool that waits, and what became of it."""
+    became = []
+
+    @function_tool
+    async def wait() -> str:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            became.append("stopped")
+            raise
+        finally:
+            await asyncio.sleep(0)
+            became.append("cleaned up")
+
+    return wait, became
+
+
+async def test_b34_closing_stops_the_tools_and_sends_nothing_for_them(line, waiting):
+    tool, became = waiting
+    async with line(tools=[tool]) as it:
+        it.calls("wait", "call_1")
+        await it.heard.until(ToolStart)
+        await asyncio.sleep(0)
+    assert became == ["stopped", "cleaned up"]
+    assert it.outputs == it.heard.of(ToolEnd) == it.heard.of(ErrorEvent) == []
+    assert it.heard.of(FunctionCallCancelled) == [FunctionCallCancelled(call_ids=("call_1",), reason="closed")]
+
+
+@pytest.mark.parametrize("code", [1000, 1006])
+async def test_b34_a_connection_lost_while_a_tool_runs_withdraws_the_call(line, waiting, code):
+    tool, became = waiting
+    async with line(tools=[tool]) as it:
+        it.calls("wait", "call_1")
+        await it.heard.until(ToolStart)
+        it.far.hang_up(code)
+        cancelled = await it.heard.until(FunctionCallCancelled)
+        assert cancelled == FunctionCallCancelled(call_ids=("call_1",), reason="connection_lost")
+    assert became[-1] == "cleaned up"
+    assert it.outputs == it.heard.of(ToolEnd) == []
+    assert len(it.heard.of(FunctionCallCancelled)) == 1
+
+
+async def test_b34_a_thread_that_ends_after_the_session_is_not_heard(line):
+    go_on = threading.Event()
+
+    @function_tool
+    def block() -> str:
+        go_on.wait(PATIENCE_S)
+        return "too late"
+
+    async with line(tools=[block]) as it:
+        it.calls("block", "call_1")
+        await it.heard.until(ToolStart)
+        await asyncio.sleep(0)
+    go_on.set()
+    assert it.outputs == it.heard.of(ToolEnd) == []
+
+
+async def test_b34_a_call_of_the_connection_before_is_not_answered_on_the_next(line):
+    go_on = asyncio.Event()
+
+    @function_tool
+    async def stubborn() -> str:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await go_on.wait()
+        return "too late"
+
+    async with line(tools=[stubborn]) as it:
+        it.calls("stubborn", "call_1")
+        await it.heard.until(ToolStart)
+        await asyncio.sleep(0)
+        it.far.hang_up(1006)
+        await it.heard.until(FunctionCallCancelled)
+        await it.session.connect()
+        go_on.set()
+        await it.settled()
+        await asyncio.sleep(0)
+        assert it.outputs == []
+
+
+async def test_call_ids_of_the_connection_before_mean_nothing_on_the_next(line):
+    async with line(tools=[look]) as it:
+        for _ in range(2):
+            it.calls("look", "call_1")
+            await it.far.received("conversation.item.create")
+            assert it.outputs == [("call_1", "seen here")]
+            it.far.hang_up(1006)
+            async with asyncio.timeout(PATIENCE_S):
+                async for _ in it.session:
+                    pass
+            await it.session.connect()
+
+
+async def test_a_tool_may_close_its_own_session(line):
+    @function_tool
+    async def hang_up(run: RunContext[list]) -> str:
+        await run.context[0].close()
+        went_on.set()
+        return "bye"
+
+    went_on, context = asyncio.Event(), []
+    it = line(tools=[hang_up], context=context)
+    context.append(it.session)
+    async with it:
+        it.calls("hang_up", "call_1")
+        async with asyncio.timeout(PATIENCE_S):
+            await went_on.wait()
+    assert it.transport.status == "disconnected"
+    assert it.outputs == []
+    assert [event.reason for event in it.heard.of(FunctionCallCancelled)] == ["closed"]
+
+
+async def test_a_tool_that_does_not_stop_holds_up_the_end_for_a_while_only_and_is_named(line, caplog):
+    go_on = asyncio.Event()
+
+    @function_tool
+    async def stubborn() -> str:
+        while not go_on.is_set():
+            try:
+                await go_on.wait()
+            except asyncio.CancelledError:
+                continue
+        return "x"
+
+    with caplog.at_level(logging.WARNING, "offhook"):
+        async with line(tools=[stubborn]) as it:
+            it.calls("stubborn", "call_1")
+            await it.heard.until(ToolStart)
+            await asyncio.sleep(0)
+            await it.session.close()
+            assert it.transport.status == "disconnected"
+    go_on.set()
+    assert "tool_does_not_stop" in caplog.text
+    assert "offhook tool stubborn" in caplog.text
+
+
+async def test_a_call_that_comes_while_the_session_closes_is_not_run(line):
+    ran = []
+
+    @function_tool
+    async def note() -> str:
+        ran.append(1)
+        return "x"
+
+    async with line(tools=[note]) as it:
+        it.session.on("connection_change", lambda _: it.calls("note", "call_1"))
+        await it.session.close()
+        await asyncio.sleep(0)
+    assert ran == []
+    assert [event.reason for event in it.heard.of(FunctionCallCancelled)] == ["closed"]
