@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx2
-from aiortc import RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av import AudioFrame, AudioResampler
 from listening import Listener
@@ -74,7 +74,7 @@ class Caller:
     """``heard`` is all that came from the other side, PCM16 16 kHz mono; ``events`` waits for what came on the channel."""
 
     def __init__(self) -> None:
-        self.peer = RTCPeerConnection()
+        self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.heard = bytearray()
         self.closed = asyncio.Event()
         self._mouth = _Mouth()
@@ -143,7 +143,8 @@ class Caller:
     async def close(self) -> None:
         await self.peer.close()
         if self._listening:
-            await self._listening
+            self._listening.cancel()  # a track that was still connecting never ends
+            await asyncio.wait([self._listening])
 
     def _take(self, message: str) -> None:
         self._frames.append(json.loads(message))

@@ -39,5 +39,5 @@ def test_a_table_becomes_options_and_is_told_of_a_typo():
     tables = {"websocket": {"url": "http://127.0.0.1:8080/v1", "ping_interval_s": 5, "headers": {"X-Mine": "1"}}}
     transport = make_transport("websocket", settings=Settings(transports=tables))
     assert isinstance(transport, OpenAIRealtimeWebSocket)
-    with pytest.raises(ConfigError, match=r"Did you mean model\?"):
+    with pytest.raises(ConfigError, match=r"Did you mean transports\.websocket\.model\?"):
         make_transport("websocket", settings=Settings(transports={"websocket": {"modle": "m"}}))

@@ -194,6 +194,25 @@ async def test_a_tool_that_answers_after_its_time_is_not_heard(line):
         assert len(it.outputs) == 1
 
 
+async def test_a_tool_that_fails_after_its_time_is_not_heard_either(line):
+    failing = asyncio.Event()
+
+    @function_tool(timeout_s=0.01)
+    async def late() -> str:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            failing.set()
+            raise RuntimeError("too late")
+
+    async with line(tools=[late]) as it:
+        assert await one(it, "late") == "late did not answer within 10 ms."
+        async with asyncio.timeout(PATIENCE_S):
+            await failing.wait()
+        await it.settled()
+        assert len(it.heard.of(ErrorEvent)) == 1
+
+
 async def test_a_plain_function_does_not_block_the_session(line):
     go_on = threading.Event()
 

@@ -202,7 +202,7 @@ async def test_call_ids_of_the_connection_before_mean_nothing_on_the_next(line):
             await it.session.connect()
 
 
-async def test_a_tool_may_close_its_own_session(line):
+async def test_a_tool_may_close_its_own_session(line, caplog):
     @function_tool
     async def hang_up(run: RunContext[list]) -> str:
         await run.context[0].close()
@@ -219,6 +219,7 @@ async def test_a_tool_may_close_its_own_session(line):
     assert it.transport.status == "disconnected"
     assert it.outputs == []
     assert [event.reason for event in it.heard.of(FunctionCallCancelled)] == ["closed"]
+    assert "tool_does_not_stop" not in caplog.text, "it waited for itself"
 
 
 async def test_a_tool_that_does_not_stop_holds_up_the_end_for_a_while_only_and_is_named(line, caplog):

@@ -1,8 +1,8 @@
 """A telephone that nobody here wrote, to be run as a program: baresip, which can be there once in a process.
 
 ``python softphone.py URI HEARD.wav [--transport tcp] [--codec pcma] [--header NAME=VALUE]`` dials at once. Commands come as
-lines on stdin (``speak FILE``, ``press KEYS``, ``hold``, ``resume``, ``hangup``); what happens is told as JSON on stdout, one
-object a line. It ends when the call has, and leaves a recording of what was heard (WAV, PCM16 8 kHz).
+lines on stdin (``speak FILE``, ``press KEYS``, ``hold``, ``resume``, ``transfer``, ``hangup``); what happens is told as JSON
+on stdout, one object a line. It ends with its last call, and leaves a recording of what was heard (WAV, PCM16 8 kHz).
 """
 
 from __future__ import annotations
@@ -16,13 +16,25 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-from baresip import Account, AudioNotActive, BaresipError, Call, Config, Event, Runtime, StackEvent, UserAgent
+from baresip import (
+    Account,
+    AudioNotActive,
+    AudioRestarted,
+    BaresipError,
+    Call,
+    Config,
+    Event,
+    Runtime,
+    StackEvent,
+    UserAgent,
+)
 
 from offhook.audio.wav import read_wav, write_wav
 
 _RATE_HZ = 8000
 _FRAME_S = 0.02
 _FRAME_BYTES = 320
+_TOLD = {Event.CALL_RINGING: "ringing", Event.CALL_ESTABLISHED: "established", Event.CALL_CLOSED: "closed"}
 
 
 def _tell(event: str, **fields: Any) -> None:
@@ -30,13 +42,15 @@ def _tell(event: str, **fields: Any) -> None:
 
 
 class Softphone:
-    """One call."""
+    """One telephone. Speaks on the call that was made last; another is made where a transfer is taken."""
 
     def __init__(self) -> None:
         self._call: Call | None = None
+        self._calls: list[int] = []
+        self._open = 0
         self._unsaid: deque[bytes] = deque()
         self.heard = bytearray()
-        self.closed = asyncio.Event()
+        self.over = asyncio.Event()
 
     def use(self, call: Call) -> None:
         """Hold ``call``; it may ring already."""
@@ -45,16 +59,15 @@ class Softphone:
 
     def on_event(self, event: StackEvent) -> None:
         """Take an event of the stack."""
-        match event.event:
-            case Event.CALL_RINGING:
-                _tell("ringing")
-            case Event.CALL_ESTABLISHED:
-                _tell("established")
-            case Event.CALL_CLOSED:
-                _tell("closed", reason=event.text)
-                self.closed.set()
-            case _:
-                pass
+        if event.call and event.call not in self._calls:
+            self._calls.append(event.call)
+            self._open += 1
+        if event.event in _TOLD:
+            _tell(_TOLD[event.event], call=self._calls.index(event.call) + 1, reason=event.text)
+        if event.event is Event.CALL_CLOSED:
+            self._open -= 1
+            if not self._open:
+                self.over.set()
 
     async def obey(self, commands: asyncio.StreamReader) -> None:
         """Do as told, line by line."""
@@ -64,19 +77,24 @@ class Softphone:
                 await self._do(verb, argument)
 
     async def _do(self, verb: str, argument: str) -> None:
+        call = self._call
+        assert call
         match verb:
             case "speak":
                 pcm = read_wav(argument).at(_RATE_HZ).pcm
                 self._unsaid.extend(pcm[at : at + _FRAME_BYTES] for at in range(0, len(pcm), _FRAME_BYTES))
             case "press":
-                await self._call.send_dtmf(argument)
-            case "hold" | "resume":
-                await getattr(self._call, verb)()
-                _tell(verb)
+                await call.send_dtmf(argument)
+            case "hold":
+                await call.hold()
+                _tell("held")
+            case "resume":
+                await call.resume()
+                _tell("resumed")
             case "transfer":
-                await self._call.accept_transfer()
+                self.use(await call.accept_transfer())
             case "hangup":
-                await self._call.hangup()
+                await call.hangup()
             case _:
                 raise ValueError(verb)
 
@@ -84,10 +102,11 @@ class Softphone:
         """Speak and listen, at the pace of speech."""
         while True:
             await asyncio.sleep(_FRAME_S)
-            with contextlib.suppress(AudioNotActive):
-                self.heard += self._call.audio.read(1 << 16)
-                if self._unsaid:
-                    self._call.audio.write(self._unsaid.popleft())
+            with contextlib.suppress(AudioNotActive, AudioRestarted):
+                if self._call:
+                    self.heard += self._call.audio.read(1 << 16)
+                    if self._unsaid:
+                        self._call.audio.write(self._unsaid.popleft())
 
 
 async def main(options: argparse.Namespace) -> None:
@@ -103,18 +122,16 @@ async def main(options: argparse.Namespace) -> None:
         audio_codecs=(options.codec,),
     )
     agent = await UserAgent.create(runtime, account)
-    headers = dict(pair.split("=", 1) for pair in options.header)
     phone = Softphone()
-    agent.on(phone.on_event)  # before it dials: nothing that happens is missed
-    phone.use(await agent.dial(options.uri, headers=headers))
+    agent.on(phone.on_event)  # before it dials, so that nothing that happens is missed
+    phone.use(await agent.dial(options.uri, headers=dict(pair.split("=", 1) for pair in options.header)))
     commands = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
     tasks = [asyncio.create_task(phone.obey(commands)), asyncio.create_task(phone.talk())]
-    await phone.closed.wait()
+    await phone.over.wait()
     for task in tasks:
         task.cancel()
     write_wav(options.heard, bytes(phone.heard), _RATE_HZ)
-    _tell("recorded")
     await runtime.close()
 
 

@@ -321,6 +321,7 @@ def _converter() -> Any:
     converter = Converter(detailed_validation=False)
     converter.register_structure_hook_factory(has, partial(_nulls_left_out, converter))
     converter.register_structure_hook(str, _as_text)
+    converter.register_structure_hook_func(lambda cls: cls == str | None, _as_text_or_none)
     converter.register_structure_hook_func(lambda cls: cls == Json, _as_object)
     converter.register_structure_hook_func(lambda cls: cls == Json | None, _as_object_or_none)
     return converter
@@ -351,6 +352,13 @@ def _as_object(value: Any, _: Any) -> Json:
 def _as_object_or_none(value: Any, _: Any) -> Json | None:
     # Some services put a string such as "unimplemented" where others have an object.
     return value if isinstance(value, dict) else None  # pyright: ignore[reportUnknownVariableType]
+
+
+def _as_text_or_none(value: Any, _: Any) -> str | None:
+    # A hook of its own: half of all fields are optional texts, and two calls for each are felt.
+    if value is None or isinstance(value, str):
+        return value
+    raise MalformedFrame(f"expected text, got {type(value).__name__}")
 
 
 def _as_text(value: Any, _: Any) -> str:

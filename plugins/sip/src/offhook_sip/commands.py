@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Annotated
 
 import typer
@@ -60,7 +61,6 @@ def serve(
     settings = load_settings()
     options = _options(settings, url)
     answering = load_agent(agent)
-    _show_log()
 
     async def run() -> None:
         async with Calls(options=options) as client:
@@ -68,7 +68,8 @@ def serve(
             app = webhook_app(receptionist, secret=secret or options.webhook_secret)
             await server.serve(app, host, port, typer.echo)
 
-    asyncio.run(run())
+    with _shown_log():
+        asyncio.run(run())
 
 
 @calls.command()
@@ -119,10 +120,15 @@ def _do(options: SIPOptions, action: Callable[[Calls], Awaitable[None]]) -> None
     asyncio.run(act())
 
 
-def _show_log() -> None:
+@contextlib.contextmanager
+def _shown_log() -> Iterator[None]:
     """Show what the library says of calls; it is quiet by itself."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     log = logging.getLogger("offhook")
     log.addHandler(handler)
     log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidProxy, InvalidStatus, ProxyError, WebSocketException
+from websockets.frames import Close, CloseCode
 
 from offhook.errors import AuthenticationError, ConnectError
 from offhook.realtime.channel import DialRequest, without_secrets
@@ -20,6 +21,10 @@ from offhook.realtime.codec import as_object, loads
 from offhook_websocket.options import WebSocketOptions
 
 _FORBIDDEN = frozenset({401, 403})
+#: Close codes that say that this side left, not that something failed.
+_GOODBYES = frozenset({CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY})
+#: How long the other side may take to close once it was asked to; twice that, and a dead one would be noticed too late.
+_CLOSE_TIMEOUT_S = 5.0
 #: What the library means by obeying the environment, and by going direct.
 _PROXIES: Final[Mapping[str, Literal[True] | None]] = {"auto": True, "none": None}
 #: At DEBUG the library writes down headers and frames: keys and speech. So that takes more than the root logger's level.
@@ -33,24 +38,27 @@ class WebSocketChannel:
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
+        #: Why this side had to end it: a message too long, a ping without an answer.
+        self._failure: Close | None = None
 
     @property
     def close_code(self) -> int | None:
-        """RFC 6455 close code; 1006 where the other side said no goodbye, ``None`` while open."""
-        return self._connection.close_code
+        """RFC 6455 close code; 1006 where neither side said why, ``None`` while open."""
+        return self._failure.code if self._failure else self._connection.close_code
 
     @property
     def close_reason(self) -> str:
-        """What the other side said about the end."""
-        return self._connection.close_reason or ""
+        """What was said about the end."""
+        return self._failure.reason if self._failure else self._connection.close_reason or ""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Iterate over the messages. Text stays bytes: JSON is parsed from them directly."""
         try:
             while True:
                 yield await self._connection.recv(decode=False)
-        except ConnectionClosed:
-            return
+        except ConnectionClosed as closed:
+            if closed.rcvd is None and closed.sent is not None and closed.sent.code not in _GOODBYES:
+                self._failure = closed.sent
 
     async def send(self, text: str) -> None:
         """Send one text message, waiting while the other side does not read."""
@@ -87,6 +95,7 @@ class WebSocketDialer:
                 open_timeout=options.open_timeout_s,
                 ping_interval=options.ping_interval_s,
                 ping_timeout=options.ping_timeout_s,
+                close_timeout=_CLOSE_TIMEOUT_S,
                 proxy=_PROXIES.get(options.proxy, options.proxy),
                 user_agent_header=f"offhook/{version('offhook-websocket')}",
                 logger=_LOGGER,
@@ -168,6 +177,7 @@ def _unreachable(error: Exception, url: str) -> str:
         case OSError() if f"[Errno {errno.ECONNREFUSED}]" in str(error):  # localhost is two addresses, and one error
             return f"nothing listens at {where}. Check the url; for a local server, start `offhook emulator`."
         case OSError():
-            return f"{where} cannot be reached: {error.strerror or error}. Check the url and the network."
+            why = error.strerror or "it hung up"
+            return f"{where} cannot be reached: {why}. Check the url, its ws:// or wss://, and the network."
         case _:
             return f"{where} does not speak WebSocket there: {error}. Check the url; it usually ends in /v1/realtime."

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
@@ -17,7 +17,7 @@ from offhook_emulator.api.calls import RealtimeCalls
 from offhook_emulator.api.client_secrets import ClientSecrets
 from offhook_emulator.api.keys import Keys
 from offhook_emulator.api.paths import OneSlash
-from offhook_emulator.api.problems import Problem, answer_http_exception, answer_problem
+from offhook_emulator.api.problems import Problem, answer_http_exception, answer_nobody, answer_problem
 from offhook_emulator.api.realtime import Realtime, refuse_socket
 from offhook_emulator.line.switchboard import Switchboard
 
@@ -40,7 +40,11 @@ def build_app(keys: Keys, switchboard: Switchboard, more: Sequence[BaseRoute] = 
             WebSocketRoute("/{path:path}", refuse_socket),
         ],
         middleware=[_CORS, Middleware(OneSlash)],
-        exception_handlers={Problem: answer_problem, HTTPException: answer_http_exception},
+        exception_handlers={
+            Problem: answer_problem,
+            HTTPException: answer_http_exception,
+            ClientDisconnect: answer_nobody,
+        },
     )
 
 

@@ -84,6 +84,11 @@ async def answer_problem(_request: Request, problem: Exception) -> Response:
     return problem.response
 
 
+async def answer_nobody(_request: Request, _gone: Exception) -> Response:
+    """Answer a client that left while it was still sending: nobody reads it."""
+    return Response(status_code=400)
+
+
 async def answer_http_exception(request: Request, exception: Exception) -> Response:
     """Answer what starlette itself refuses: unknown paths and methods."""
     if not isinstance(exception, HTTPException):

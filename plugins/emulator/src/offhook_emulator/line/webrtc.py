@@ -6,12 +6,13 @@ Importing this imports aiortc, which takes a third of a second; the extra ``[web
 from __future__ import annotations
 
 import asyncio
+import inspect
 import re
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Final, cast
+from typing import Any, Final, cast
 
-from aiortc import RTCDataChannel, RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av import AudioFrame, AudioResampler
 
@@ -27,6 +28,8 @@ from offhook_emulator.model.playback import FRAME_BYTES
 _LABEL: Final = "oai-events"
 #: A caller who has not connected by then is not coming.
 _CONNECT_S: Final = 30.0
+#: How long connecting may go on after it was stopped: a tick of the ICE checks, which is 20 ms.
+_SETTLING_S: Final = 2.0
 _FRAME_S: Final = 0.02
 #: A track that is asked for frames too late by more than this goes on from now, and does not catch up.
 _TOO_LATE_S: Final = 0.2
@@ -46,7 +49,8 @@ class WebRtcLine:
     """One caller. ``answer`` their offer first, then ``run`` the line as ``Calls`` does."""
 
     def __init__(self) -> None:
-        self._peer = RTCPeerConnection()
+        # None at all, or else aiortc asks one on the Internet where it is.
+        self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._voice = _Voice()
         self._max_message = _DEFAULT_MAX_MESSAGE
         self._connected = asyncio.Event()
@@ -101,7 +105,7 @@ class WebRtcLine:
                     for helper in helpers:
                         helper.cancel()
         finally:
-            await self._peer.close()
+            await _close(self._peer)
 
     async def _listen(self, call: Call) -> None:
         track = await self._track
@@ -133,6 +137,29 @@ class WebRtcLine:
             self._gone.set()
         elif state == "connected":
             self._connected.set()
+
+
+async def _close(peer: RTCPeerConnection) -> None:
+    """Close a peer connection at any moment, with nothing of it left.
+
+    aiortc goes on connecting one that is closed meanwhile, and where that succeeds it is to be stopped once more.
+    """
+    connecting = {task for task in asyncio.all_tasks() if _owner(task) is peer}
+    await peer.close()
+    if not connecting:
+        return
+    done, _ = await asyncio.wait(connecting, timeout=_SETTLING_S)
+    for task in done:
+        task.exception()  # that it was closed is no news
+    for transceiver in peer.getTransceivers():
+        await transceiver.stop()
+        await transceiver.receiver.transport.stop()
+        await transceiver.receiver.transport.transport.stop()
+
+
+def _owner(task: asyncio.Task[Any]) -> object:
+    coroutine = task.get_coro()
+    return inspect.getcoroutinelocals(coroutine).get("self") if inspect.iscoroutine(coroutine) else None
 
 
 class _Voice(MediaStreamTrack):
