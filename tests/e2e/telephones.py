@@ -71,6 +71,11 @@ class Softphone:
         assert self._process.stdin
         self._process.stdin.write(f"{' '.join(map(str, [command, *arguments]))}\n".encode())
 
+    async def until_quiet(self) -> None:
+        """Wait until the last of what is being said was heard."""
+        self.do("listen")
+        await self.until("quiet")
+
     async def heard(self) -> WavAudio:
         """Wait until it has hung up; give all that was heard from when the call was answered."""
         async with asyncio.timeout(PATIENCE_S):
@@ -124,12 +129,7 @@ async def debian_phone(uri: str, folder: Path, spoken: WavAudio) -> AsyncGenerat
     """Dial with Debian's baresip, which says ``spoken`` at once."""
     if shutil.which("baresip") is None:
         pytest.skip("baresip is not installed: apt-get install -y --no-install-recommends baresip-core baresip")
-    (modules,) = Path("/usr/lib").glob("*/baresip/modules")
-    port = free_port()
-    (folder / "recorded").mkdir()
-    (folder / "contacts").touch()
-    (folder / "accounts").write_text(_ACCOUNT.format(port=port))
-    (folder / "config").write_text(_CONFIG.format(port=port, folder=folder, modules=modules))
+    _configure(folder)
     write_wav(folder / "spoken.wav", spoken.at(_RATE_HZ).pcm + bytes(2 * _RATE_HZ * PATIENCE_S), _RATE_HZ)
     command = ("baresip", "-4", "-f", str(folder), "-e", f"/dial {uri}", "-t", str(PATIENCE_S))
     process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=asyncio.subprocess.STDOUT)
@@ -137,6 +137,15 @@ async def debian_phone(uri: str, folder: Path, spoken: WavAudio) -> AsyncGenerat
         yield DebianPhone(process, folder)
     finally:
         await _end(process)
+
+
+def _configure(folder: Path) -> None:
+    (modules,) = [*Path("/usr/lib").glob("baresip/modules"), *Path("/usr/lib").glob("*/baresip/modules")]
+    port = free_port()
+    (folder / "recorded").mkdir()
+    (folder / "contacts").touch()
+    (folder / "accounts").write_text(_ACCOUNT.format(port=port))
+    (folder / "config").write_text(_CONFIG.format(port=port, folder=folder, modules=modules))
 
 
 @define(eq=False, kw_only=True)

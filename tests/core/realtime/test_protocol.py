@@ -95,7 +95,7 @@ def talk():
 
 
 @pytest.mark.parametrize("frame", ["", "no json", "{", b"\xff\xfe", "[]", "5", "null", '"text"', "[" * 100_000])
-def test_b01_p04_what_is_no_json_object_gives_no_event_but_a_warning(talk, caplog, frame):
+def test_b01_a05_p04_what_is_no_json_object_gives_no_event_but_a_warning(talk, caplog, frame):
     """B1, A5, P4: the conversation goes on."""
     assert list(talk.protocol.receive(frame, 0.0)) == []
     assert "malformed_frame" in caplog.text
@@ -898,6 +898,16 @@ def test_a11_p10_a_thousand_responses_leave_the_state_flat(talk):
     for number in range(600, 1600):
         turn(talk, number)
     assert weight(talk.protocol) <= before * 1.02
+
+
+def test_a12_items_cost_nothing_once_they_were_told(talk):
+    """A12: the dialect holds no item, so the ten-thousandth is read like the first."""
+    before = weight(talk.protocol)
+    for number in range(2000):
+        item = {**MESSAGE, "id": f"m{number}"}
+        talk.hear("conversation.item.added", item=item, previous_item_id=f"m{number - 1}")
+        talk.hear("conversation.item.done", item=item)
+    assert weight(talk.protocol) == before
 
 
 def test_every_recorded_frame_is_understood_without_a_warning_and_nothing_is_wrong(recordings, caplog):

@@ -1,8 +1,8 @@
 """A telephone that nobody here wrote, to be run as a program: baresip, which can be there once in a process.
 
 ``python softphone.py URI HEARD.wav [--transport tcp] [--codec pcma] [--header NAME=VALUE]`` dials at once. Commands come as
-lines on stdin (``speak FILE``, ``press KEYS``, ``hold``, ``resume``, ``transfer``, ``hangup``); what happens is told as JSON
-on stdout, one object a line. It ends with its last call, and leaves a recording of what was heard (WAV, PCM16 8 kHz).
+lines on stdin (``speak FILE``, ``listen``, ``press KEYS``, ``hold``, ``resume``, ``transfer``, ``hangup``); what happens is
+told as JSON on stdout, one object a line. It ends with its last call, and leaves a recording of what was heard (WAV).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import json
 import sys
+from array import array
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ from offhook.audio.wav import read_wav, write_wav
 _RATE_HZ = 8000
 _FRAME_S = 0.02
 _FRAME_BYTES = 320
+_QUIET_BYTES = 20 * _FRAME_BYTES
+_LOUD = 500
 _TOLD = {Event.CALL_RINGING: "ringing", Event.CALL_ESTABLISHED: "established", Event.CALL_CLOSED: "closed"}
 
 
@@ -49,6 +52,7 @@ class Softphone:
         self._calls: list[int] = []
         self._open = 0
         self._unsaid: deque[bytes] = deque()
+        self._listening = False
         self.heard = bytearray()
         self.over = asyncio.Event()
 
@@ -83,6 +87,8 @@ class Softphone:
             case "speak":
                 pcm = read_wav(argument).at(_RATE_HZ).pcm
                 self._unsaid.extend(pcm[at : at + _FRAME_BYTES] for at in range(0, len(pcm), _FRAME_BYTES))
+            case "listen":
+                self._listening = True
             case "press":
                 await call.send_dtmf(argument)
             case "hold":
@@ -107,6 +113,12 @@ class Softphone:
                     self.heard += self._call.audio.read(1 << 16)
                     if self._unsaid:
                         self._call.audio.write(self._unsaid.popleft())
+            if self._listening and self._is_quiet():
+                self._listening = False
+                _tell("quiet")
+
+    def _is_quiet(self) -> bool:
+        return max(map(abs, array("h", self.heard[-_QUIET_BYTES:])), default=0) < _LOUD
 
 
 async def main(options: argparse.Namespace) -> None:
@@ -131,7 +143,7 @@ async def main(options: argparse.Namespace) -> None:
     await phone.over.wait()
     for task in tasks:
         task.cancel()
-    write_wav(options.heard, bytes(phone.heard), _RATE_HZ)
+    write_wav(options.heard, bytes(phone.heard) or bytes(_FRAME_BYTES), _RATE_HZ)
     await runtime.close()
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from reception import agent
 from wire import PATIENCE_S, Wire
 
 pytest.importorskip("aiosipua", reason="the extra [sip] is not installed")
@@ -28,7 +29,7 @@ from offhook_emulator.voice.scripted import ScriptedVoice, decode
 from offhook_sip import Receptionist
 from offhook_sip.errors import CallNotFound
 
-HERE = Path(__file__).parent
+E2E = Path(__file__).parents[1]
 OFFHOOK = Path(sys.executable).with_name("offhook")
 QUESTION = "What is the weather in Paris?"
 ANSWER = "It is foggy in Paris."
@@ -58,8 +59,9 @@ async def tones(text: str, path: Path) -> Path:
     return path
 
 
-def read_tones(heard: WavAudio) -> list[str]:
-    return decode(array("h", resample(heard.pcm, heard.rate_hz, EAR_RATE_HZ)))
+def read_tones(heard: WavAudio) -> str:
+    """Read what the scripted voice said; it pauses between sentences."""
+    return " ".join(decode(array("h", resample(heard.pcm, heard.rate_hz, EAR_RATE_HZ))))
 
 
 async def words(voice: Voice, heard: WavAudio) -> str:
@@ -103,7 +105,7 @@ async def test_a_caller_is_answered_by_calls_serve(real_voice, question, tmp_pat
         f"http://127.0.0.1:{port}/v1",
     )
     env = {"OPENAI_API_KEY": KEY, "OPENAI_WEBHOOK_SECRET": SECRET}
-    async with program(*command, cwd=HERE, env=env) as log:
+    async with program(*command, cwd=E2E, env=env) as log:
         url = (await said(log, "webhooks go to")).split()[-1]
         line = {"sip_port": 0, "webhook_url": url, "webhook_secret": SECRET}
         async with (
@@ -113,6 +115,7 @@ async def test_a_caller_is_answered_by_calls_serve(real_voice, question, tmp_pat
             await phone.until("established")
             phone.do("speak", question)
             await played(wire)
+            await phone.until_quiet()
             phone.do("press", "42#")
             await wire.until_told("input_audio_buffer.dtmf_event_received", 3)
             phone.do("hangup")
@@ -124,8 +127,6 @@ async def test_a_caller_is_answered_by_calls_serve(real_voice, question, tmp_pat
 
 
 async def test_debians_telephone_is_answered_over_tcp_and_hung_up_on(real_voice, question, tmp_path):
-    from reception import agent
-
     async with office(real_voice) as at:
         answering = Receptionist(agent, at.calls, options=at.options, settings=Settings())
         async with debian_phone(f"{at.uri};transport=tcp", tmp_path, read_wav(question)) as phone:
@@ -145,8 +146,9 @@ async def test_what_is_said_to_a_caller_is_heard_whole(tmp_path, options):
     async with office() as at, answered(at, tmp_path, *options) as (phone, _):
         phone.do("speak", await tones("Hello there", tmp_path / "hello.wav"))
         await played(at.wire)
+        await phone.until_quiet()
         phone.do("hangup")
-        assert read_tones(await phone.heard()) == ["Hello! How can I help you?"]
+        assert read_tones(await phone.heard()) == "Hello! How can I help you?"
 
 
 async def test_a_caller_who_hangs_up_ends_the_session(tmp_path):
@@ -171,8 +173,9 @@ async def test_a_caller_who_speaks_up_interrupts(tmp_path):
         phone.do("speak", await tones("Hello there", tmp_path / "hello.wav"))
         await at.wire.until_told("output_audio_buffer.cleared")
         await played(at.wire)
+        await phone.until_quiet()
         phone.do("hangup")
-        assert read_tones(await phone.heard())[-1] == "Hello! How can I help you?"
+        assert read_tones(await phone.heard()).endswith("Hello! How can I help you?")
         assert at.wire.told("conversation.item.truncated")
 
 
@@ -184,8 +187,9 @@ async def test_a_caller_on_hold_misses_nothing(tmp_path):
         await phone.until("resumed")
         phone.do("speak", await tones("Hello there", tmp_path / "hello.wav"))
         await played(at.wire)
+        await phone.until_quiet()
         phone.do("hangup")
-        assert read_tones(await phone.heard()) == ["Hello! How can I help you?"]
+        assert read_tones(await phone.heard()) == "Hello! How can I help you?"
 
 
 async def test_a_call_that_is_rejected_is_told_why(tmp_path):
@@ -239,17 +243,12 @@ async def test_the_headers_of_a_call_are_told(tmp_path):
 
 
 async def test_an_office_that_closes_hangs_up_on_everyone(tmp_path):
-    async with office() as at:
-        async with softphone(at.uri, tmp_path) as talking:
-            await at.calls.accept((await at.rings()).call_id, REALTIME)
-            await talking.until("established")
-            await at.emulator.__aexit__(None, None, None)
-            await talking.until("closed")
+    async with office() as at, answered(at, tmp_path) as (talking, _):
+        await at.emulator.__aexit__(None, None, None)
+        await talking.until("closed")
 
 
 async def test_a_call_without_a_telephone(real_voice, question):
-    from reception import agent
-
     headers = {"Authorization": f"Bearer {KEY}"}
     async with (
         office(real_voice) as at,

@@ -121,7 +121,7 @@ async def test_what_the_caller_says_is_heard_in_order(carried):
 
 async def test_a_telephone_that_sends_nothing_is_silent(carried):
     async with carried() as (_, _session, call, _clock):
-        assert await asyncio.wait_for(call.heard.get(), 10) == bytes(3200)
+        assert await asyncio.wait_for(call.heard.get(), 10) == bytes(6400)
 
 
 async def test_what_is_not_heard_in_time_is_lost_and_does_not_pile_up():

@@ -89,6 +89,7 @@ def endpoint(url: str, *, model: str | None, call_id: str | None) -> str:
     path = parts.path.rstrip("/")
     query = {key: values[-1] for key, values in parse_qs(parts.query, keep_blank_values=True).items()}
     if call_id is not None:
+        query.pop("model", None)  # the API takes one or the other
         query["call_id"] = call_id
     elif model is not None and not query.keys() & {"model", "deployment", "call_id", "intent"}:
         query["model"] = model

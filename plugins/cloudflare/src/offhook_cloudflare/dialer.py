@@ -7,15 +7,17 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from offhook.errors import AuthenticationError, ConnectError
+from offhook.errors import ConnectError
 from offhook.realtime.channel import DialRequest, without_secrets
-from offhook.realtime.codec import as_object, loads
+from offhook.realtime.handshake import authorization, refusal
 from offhook_cloudflare.channel import WorkerChannel
 from offhook_cloudflare.options import CloudflareOptions
 from offhook_cloudflare.runtime import Runtime, WorkerRuntime
 
-_FORBIDDEN: Final = frozenset({401, 403})
-_OWN_AUTHORIZATION: Final = frozenset({"authorization", "api-key"})
+_NO_KEY: Final = (
+    "A Worker's secrets are on env: give api_key=env.OPENAI_API_KEY to the session, after "
+    "`wrangler secret put OPENAI_API_KEY`; without a key, dial an `offhook emulator`, which takes any."
+)
 #: What makes an upgrade of a GET request. The runtime adds the key and the version.
 _UPGRADE: Final = {"connection": "Upgrade", "upgrade": "websocket", "sec-websocket-protocol": "realtime"}
 
@@ -37,7 +39,7 @@ class CloudflareDialer:
                 socket = response.webSocket
                 # None in older runtimes, a falsy object of its own in newer ones.
                 if not socket:
-                    raise _refused(response.status, await response.text(), request.url)
+                    raise refusal(request.url, response.status, await response.text())
                 return WorkerChannel(socket, runtime)
         except TimeoutError as error:
             raise ConnectError(f"{without_secrets(request.url)} did not answer in time. Check the url.") from error
@@ -53,33 +55,8 @@ def _http(url: str) -> str:
 
 def _headers(request: DialRequest) -> Mapping[str, str]:
     # Lower case throughout: JavaScript joins the values of names that differ only in case.
-    own = {name.lower(): value for name, value in request.headers.items()}
-    if own.keys() & _OWN_AUTHORIZATION:
-        return {**_UPGRADE, **own}
-    if not request.api_key:
-        raise AuthenticationError(
-            "there is no API key. A Worker's secrets are on env: give api_key=env.OPENAI_API_KEY to the session, after "
-            "`wrangler secret put OPENAI_API_KEY`; without a key, dial an `offhook emulator`, which takes any."
-        )
-    return {**_UPGRADE, "authorization": f"Bearer {request.api_key}", **own}
-
-
-def _refused(status: int, body: str, url: str) -> ConnectError:
-    message, code = _provider_error(body)
-    where = f"{without_secrets(url)} refused the connection with HTTP {status}{f': {message}' if message else ''}"
-    if status in _FORBIDDEN:
-        return AuthenticationError(f"{where}. Check the API key and what it may do.", status=status, code=code)
-    return ConnectError(f"{where}. Check the url and the model.", status=status, code=code)
-
-
-def _provider_error(body: str) -> tuple[str, str | None]:
-    """Read ``{"error": {"message", "code"}}``; anything else is shown as it is, cut short."""
-    try:
-        error = as_object(as_object(loads(body)).get("error"))
-    except ValueError:
-        error = as_object(None)
-    message = error.get("message") or body.strip()[:200]
-    return str(message).rstrip("."), error.get("code")
+    headers = authorization(request, remedy=_NO_KEY)
+    return {**_UPGRADE, **{name.lower(): value for name, value in headers.items()}}
 
 
 def _unreachable(error: Exception, url: str) -> str:

@@ -14,7 +14,7 @@ from attrs import evolve
 
 from offhook.hookspecs import ApiKey
 from offhook.realtime.channel import endpoint, resolve_key
-from offhook.realtime.codec import as_object, loads
+from offhook.realtime.handshake import provider_error
 from offhook_sip.errors import CallArgumentError, CallError, CallNotFound, CallUnauthorized
 from offhook_sip.keys import check_key, has_authorization, key_of_the_environment
 from offhook_sip.options import SIPOptions
@@ -26,7 +26,6 @@ _SCHEMES: Final = {"ws": "http", "wss": "https"}
 _TARGET: Final = re.compile(r"tel:\+?[0-9A-Fa-f*#().-]+(;[^\s<>\"]+)?|sips?:[^\s<>\"]+", re.IGNORECASE)
 _NOT_FOUND: Final = 404
 _FORBIDDEN: Final = frozenset({401, 403})
-_LONGEST_SHOWN: Final = 200
 
 
 class Calls:
@@ -152,7 +151,7 @@ def _trust(options: SIPOptions) -> ssl.SSLContext:
 
 def _refused(response: httpx2.Response, call_id: str, action: str) -> CallError:
     status = response.status_code
-    said, code = _said(response.content)
+    said, code = provider_error(response.text)
     if status == _NOT_FOUND:
         return CallNotFound(call_id, said, code=code)
     where = f"{action} was refused with HTTP {status}{f': {said}' if said else ''}"
@@ -161,16 +160,6 @@ def _refused(response: httpx2.Response, call_id: str, action: str) -> CallError:
     return CallError(
         f"{where}. Check what was asked for, and that the call is still in the state for it.", status=status, code=code
     )
-
-
-def _said(body: bytes) -> tuple[str, str | None]:
-    """Read ``{"error": {"message", "code"}}``; anything else is shown as it is, cut short."""
-    try:
-        error = as_object(as_object(loads(body)).get("error"))
-    except ValueError:
-        error = as_object(None)
-    message = error.get("message") or body.decode(errors="replace").strip()[:_LONGEST_SHOWN]
-    return str(message).rstrip("."), error.get("code")
 
 
 def _unreachable(error: Exception, base: str, action: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from typing import Annotated
 
 import typer
@@ -121,7 +121,7 @@ def _do(options: SIPOptions, action: Callable[[Calls], Awaitable[None]]) -> None
 
 
 @contextlib.contextmanager
-def _shown_log() -> Iterator[None]:
+def _shown_log() -> Generator[None]:
     """Show what the library says of calls; it is quiet by itself."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))

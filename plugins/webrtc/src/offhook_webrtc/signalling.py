@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any, Final
 from urllib.parse import SplitResult, parse_qs, urlencode, urlsplit, urlunsplit
@@ -13,17 +12,18 @@ from urllib.parse import SplitResult, parse_qs, urlencode, urlsplit, urlunsplit
 import httpx2
 from attrs import frozen
 
-from offhook.errors import AuthenticationError, ConnectError
+from offhook.errors import ConnectError
 from offhook.realtime.channel import DialRequest, without_secrets
-from offhook.realtime.codec import as_object, dumps, loads
+from offhook.realtime.codec import dumps
+from offhook.realtime.handshake import authorization, refusal
 from offhook_webrtc.options import WebRTCOptions
 
 _SCHEMES: Final = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
-_FORBIDDEN: Final = frozenset({401, 403})
-_OWN_AUTHORIZATION: Final = frozenset({"authorization", "api-key"})
+NO_KEY: Final = (
+    "Set OPENAI_API_KEY, or api_key in [transports.webrtc]; without a key, start `offhook emulator`, which takes any."
+)
 #: Secrets of ``/v1/realtime/client_secrets`` begin so. They are made for a model, and name no other.
 _EPHEMERAL: Final = "ek_"
-_SHOWN: Final = 200
 
 
 @frozen
@@ -48,19 +48,6 @@ def calls_url(url: str) -> str:
     return urlunsplit((_SCHEMES[parts.scheme], parts.netloc, path, parts.query, ""))
 
 
-def authorization(request: DialRequest) -> dict[str, str]:
-    """Give the headers of the request. Raises ``AuthenticationError`` where there is no key."""
-    headers = {"User-Agent": f"offhook/{version('offhook-webrtc')}", **request.headers}
-    if {name.lower() for name in request.headers} & _OWN_AUTHORIZATION:
-        return headers
-    if not request.api_key:
-        raise AuthenticationError(
-            "there is no API key. Set OPENAI_API_KEY, or api_key in [transports.webrtc]; "
-            "without a key, start `offhook emulator`, which takes any."
-        )
-    return {"Authorization": f"Bearer {request.api_key}", **headers}
-
-
 async def exchange(offer: str, request: DialRequest, options: WebRTCOptions) -> Answer:
     """Send the offer. Raises ``AuthenticationError`` or ``ConnectError`` with the provider's message."""
     url, body = _body(offer, request, with_session=options.session_in_offer)
@@ -76,12 +63,13 @@ async def exchange(offer: str, request: DialRequest, options: WebRTCOptions) -> 
     except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
         raise ConnectError(_unreachable(error, url)) from error
     if not response.is_success:
-        raise _refused(response, text, url)
+        raise refusal(url, response.status_code, text, what="the offer", reason=response.reason_phrase)
     return Answer(text, _call_id(response.headers.get("Location")))
 
 
 def _body(offer: str, request: DialRequest, *, with_session: bool) -> tuple[str, dict[str, Any]]:
-    headers = authorization(request)
+    agent = {"User-Agent": f"offhook/{version('offhook-webrtc')}"}
+    headers = {**agent, **authorization(request, remedy=NO_KEY)}
     if with_session:
         named = {"model": request.model} if request.model else {}
         session = dumps({"type": "realtime", **named, **request.session})
@@ -144,30 +132,6 @@ def _split(url: str) -> SplitResult | None:
 
 def _call_id(location: str | None) -> str | None:
     return urlsplit(location).path.rstrip("/").rsplit("/", 1)[-1] or None if location else None
-
-
-def _refused(response: httpx2.Response, text: str, url: str) -> ConnectError:
-    message, code = _provider_error(text)
-    detail = message or response.reason_phrase
-    where = (
-        f"{without_secrets(url)} refused the offer with HTTP {response.status_code}{f': {detail}' if detail else ''}"
-    )
-    if response.status_code in _FORBIDDEN:
-        return AuthenticationError(
-            f"{where}. Check the API key and what it may do.", status=response.status_code, code=code
-        )
-    return ConnectError(f"{where}. Check the url and the model.", status=response.status_code, code=code)
-
-
-def _provider_error(text: str) -> tuple[str, str | None]:
-    """Read ``{"error": {"message", "code"}}``; anything else is shown as it is, cut short."""
-    error: Mapping[str, Any] = {}
-    with contextlib.suppress(ValueError):
-        error = as_object(as_object(loads(text)).get("error"))
-    message, code = error.get("message"), error.get("code")
-    if not (isinstance(message, str) and message):
-        message = text.strip()[:_SHOWN]
-    return message.rstrip("."), code if isinstance(code, str) else None
 
 
 def _unreachable(error: Exception, url: str) -> str:

@@ -15,12 +15,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidProxy, InvalidStatus, ProxyError, WebSocketException
 from websockets.frames import Close, CloseCode
 
-from offhook.errors import AuthenticationError, ConnectError
+from offhook.errors import ConnectError
 from offhook.realtime.channel import DialRequest, without_secrets
-from offhook.realtime.codec import as_object, loads
+from offhook.realtime.handshake import authorization, refusal
 from offhook_websocket.options import WebSocketOptions
 
-_FORBIDDEN = frozenset({401, 403})
 #: Close codes that say that this side left, not that something failed.
 _GOODBYES = frozenset({CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY})
 #: How long the other side may take to close once it was asked to; twice that, and a dead one would be noticed too late.
@@ -30,7 +29,10 @@ _PROXIES: Final[Mapping[str, Literal[True] | None]] = {"auto": True, "none": Non
 #: At DEBUG the library writes down headers and frames: keys and speech. So that takes more than the root logger's level.
 _LOGGER: Final = logging.getLogger("offhook.websocket")
 _LOGGER.setLevel(logging.INFO)
-_OWN_AUTHORIZATION = frozenset({"authorization", "api-key"})
+_NO_KEY: Final = (
+    "Set OPENAI_API_KEY, or api_key in [transports.websocket]; "
+    "without a key, start `offhook emulator`, which takes any."
+)
 
 
 class WebSocketChannel:
@@ -88,7 +90,7 @@ class WebSocketDialer:
         try:
             connection = await connect(
                 request.url,
-                additional_headers=_headers(request),
+                additional_headers=authorization(request, remedy=_NO_KEY),
                 # Speech does not compress, and trying costs ten times the rest of the work.
                 compression=None,
                 max_size=options.max_size,
@@ -102,7 +104,9 @@ class WebSocketDialer:
                 **self._tls(request.url),
             )
         except InvalidStatus as error:
-            raise _refused(error, request.url) from error
+            answer = error.response
+            body = bytes(answer.body or b"").decode(errors="replace")
+            raise refusal(request.url, answer.status_code, body) from error
         except (InvalidProxy, ProxyError, ImportError) as error:
             raise ConnectError(_no_way_through(error)) from error
         except (OSError, WebSocketException) as error:
@@ -120,36 +124,6 @@ class WebSocketDialer:
             raise ConnectError(
                 f"ca_file {self._options.ca_file!r} cannot be read: {error}. Give a file of PEM certificates."
             ) from error
-
-
-def _headers(request: DialRequest) -> Mapping[str, str]:
-    if {name.lower() for name in request.headers} & _OWN_AUTHORIZATION:
-        return request.headers
-    if not request.api_key:
-        raise AuthenticationError(
-            "there is no API key. Set OPENAI_API_KEY, or api_key in [transports.websocket]; "
-            "without a key, start `offhook emulator`, which takes any."
-        )
-    return {"Authorization": f"Bearer {request.api_key}", **request.headers}
-
-
-def _refused(error: InvalidStatus, url: str) -> ConnectError:
-    status = error.response.status_code
-    body, code = _provider_error(bytes(error.response.body or b""))
-    where = f"{without_secrets(url)} refused the connection with HTTP {status}{f': {body}' if body else ''}"
-    if status in _FORBIDDEN:
-        return AuthenticationError(f"{where}. Check the API key and what it may do.", status=status, code=code)
-    return ConnectError(f"{where}. Check the url and the model.", status=status, code=code)
-
-
-def _provider_error(body: bytes) -> tuple[str, str | None]:
-    """Read ``{"error": {"message", "code"}}``; anything else is shown as it is, cut short."""
-    try:
-        error = as_object(as_object(loads(body)).get("error"))
-    except ValueError:
-        error = as_object(None)
-    message = error.get("message") or body.decode(errors="replace").strip()[:200]
-    return str(message).rstrip("."), error.get("code")
 
 
 def _no_way_through(error: Exception) -> str:

@@ -21,7 +21,7 @@ _NOTHING_TO_PLAY: Final = silence(PCM16_24K, FRAME_MS)
 _MAX_WAITING: Final = 250
 #: A telephone that sends nothing for so long is taken for silent. Some do that instead of sending silence, and without
 #: silence no turn would ever end.
-_QUIET_MS: Final = 200
+_QUIET_MS: Final = 400
 _SILENCE: Final = silence(PHONE_FORMAT, _QUIET_MS)
 #: Packets that have to follow before a missing one is given up.
 _REORDERED: Final = 2
@@ -85,7 +85,8 @@ class RtpAudio:
                 async with asyncio.timeout(_QUIET_MS / 1000):
                     pcm = await self._heard.get()
             except TimeoutError:
-                pcm = _SILENCE
+                # Where it was this process that was busy, packets have come by now.
+                pcm = self._heard.get_nowait() if self._heard.qsize() else _SILENCE
             await call.hear(pcm, PHONE_FORMAT)
 
     async def _speak(self, call: Call) -> None:
