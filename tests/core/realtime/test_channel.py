@@ -28,7 +28,7 @@ OPENAI = "wss://api.openai.com/v1/realtime"
         (f"{OPENAI}?model=theirs", "ours", None, f"{OPENAI}?model=theirs"),
         (f"{OPENAI}?intent=transcription", "m", None, f"{OPENAI}?intent=transcription"),
         (f"{OPENAI}?call_id=rtc_1", "m", None, f"{OPENAI}?call_id=rtc_1"),
-        (f"{OPENAI}?model=m", None, "rtc_2", f"{OPENAI}?model=m&call_id=rtc_2"),
+        (f"{OPENAI}?model=m", None, "rtc_2", f"{OPENAI}?call_id=rtc_2"),
         (OPENAI, "m", "rtc_2", f"{OPENAI}?call_id=rtc_2"),
         (OPENAI, "a model & more", None, f"{OPENAI}?model=a+model+%26+more"),
         (f"{OPENAI}?flag=&b=1#part", "m", None, f"{OPENAI}?flag=&b=1&model=m"),

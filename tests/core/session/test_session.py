@@ -6,6 +6,7 @@ import asyncio
 import base64
 
 import pytest
+from attrs import evolve
 
 from offhook.agent import RealtimeAgent
 from offhook.audio.formats import PCM16_24K
@@ -22,6 +23,7 @@ from offhook.events import (
     Usage,
 )
 from offhook.items import FunctionCallItem, InputAudio, InputImage, InputText, MessageItem, OutputAudio, OutputText
+from offhook.realtime.transport import REALTIME_CAPABILITIES
 from offhook.session.events import (
     AgentEnd,
     AudioStart,
@@ -364,6 +366,23 @@ async def test_audio_stopped_follows_audio_done(line):
         it.far.say({"type": "response.output_audio.done", **WHERE})
         await it.heard.until(AudioStopped)
         assert [event.hook for event in it.heard.of(AudioDone)] == ["audio_done"]
+
+
+async def test_at_the_pace_of_speech_audio_starts_and_stops_when_the_service_says_so(line, wire):
+    flags = evolve(REALTIME_CAPABILITIES, output_pacing="realtime", speech_events=frozenset({"input", "output"}))
+    async with line(transport=wire.transport(capabilities=flags)) as it:
+        await it.settled()
+        it.heard.clear()
+        it.far.say({"type": "output_audio_buffer.started", "response_id": "resp_1"})
+        speaks(it)
+        it.far.say({"type": "response.output_audio.done", **WHERE})
+        speaks(it)  # what the wire carries beside the events comes later than they do
+        it.far.say({"type": "output_audio_buffer.stopped", "response_id": "resp_1"})
+        await it.settled()
+        assert kinds(it.heard) == [
+            "output_speech_started", "audio_start", "audio", "audio_done", "audio", "output_speech_stopped",
+            "audio_stopped",
+        ]  # fmt: skip
 
 
 async def test_the_history_fills_up_as_the_service_shows_it(line):

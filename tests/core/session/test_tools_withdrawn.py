@@ -227,11 +227,10 @@ async def test_a_tool_that_does_not_stop_holds_up_the_end_for_a_while_only_and_i
 
     @function_tool
     async def stubborn() -> str:
-        while not go_on.is_set():
-            try:
-                await go_on.wait()
-            except asyncio.CancelledError:
-                continue
+        try:
+            await go_on.wait()
+        except asyncio.CancelledError:
+            await go_on.wait()
         return "x"
 
     with caplog.at_level(logging.WARNING, "offhook"):

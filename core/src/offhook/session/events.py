@@ -64,7 +64,7 @@ class AudioStart(Event):
 
 @frozen(kw_only=True)
 class AudioStopped(Event):
-    """All audio of an item has been received. It may still be playing."""
+    """All audio of an item has been received; it may still be playing, unless it came at the pace of speech."""
 
     hook: ClassVar[str] = "audio_stopped"
     agent: RealtimeAgent

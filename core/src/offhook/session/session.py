@@ -200,6 +200,9 @@ class RealtimeSession:
             context=self.context,
         )
         self._speaking = False
+        # At the pace of speech, audio of an item still comes after the service has said its last word on it.
+        flags = self.transport.capabilities
+        self._paced = flags.output_pacing == "realtime" and "output" in flags.speech_events
 
     def _begin(self) -> None:
         self._clear()
@@ -244,7 +247,7 @@ class RealtimeSession:
         self._tools.turn_done(event.turn_id)
 
     def _on_audio(self, event: e.AudioEvent) -> None:
-        if not self._speaking:
+        if not (self._speaking or self._paced):
             self._speaking = True
             self._emitter.emit(AudioStart(agent=self.agent))
         self._emitter.emit(event)
@@ -252,7 +255,18 @@ class RealtimeSession:
     def _on_audio_done(self, event: e.AudioDone) -> None:
         self._speaking = False
         self._emitter.emit(event)
-        self._emitter.emit(AudioStopped(agent=self.agent))
+        if not self._paced:
+            self._emitter.emit(AudioStopped(agent=self.agent))
+
+    def _on_output_speech_started(self, event: e.OutputSpeechStarted) -> None:
+        self._emitter.emit(event)
+        if self._paced:
+            self._emitter.emit(AudioStart(agent=self.agent))
+
+    def _on_output_speech_stopped(self, event: e.OutputSpeechStopped) -> None:
+        self._emitter.emit(event)
+        if self._paced:
+            self._emitter.emit(AudioStopped(agent=self.agent))
 
     def _on_audio_interrupted(self, event: e.AudioInterrupted) -> None:
         self._speaking = False

@@ -96,6 +96,7 @@ class Telephone:
         self.endpoint = SipEndpoint(self.exchange, host="192.0.2.1", port=5060)
         self.server = self.endpoint._server_on(self.wire)
         self.audio: list[Audio] = []
+        self._sip_call_id = "the-call"
         self._number = 0
         self._tag = ""
 
@@ -117,7 +118,7 @@ class Telephone:
                     f"Via: SIP/2.0/UDP {PEER[0]}:{PEER[1]};branch={branch or f'z9hG4bK{self._number}'}",
                     "From: <sip:caller@192.0.2.7>;tag=theirs",
                     f"To: <sip:proj_x@192.0.2.1>{self._tag}",
-                    "Call-ID: the-call",
+                    f"Call-ID: {self._sip_call_id}",
                     f"CSeq: {self._number} {method}",
                     f"Contact: <sip:caller@{PEER[0]}:{PEER[1]}>",
                     *extra,
@@ -129,6 +130,11 @@ class Telephone:
             + body.encode(),
             PEER,
         )
+
+    def begin(self, sip_call_id: str) -> None:
+        """Forget the call; another has that Call-ID."""
+        self._sip_call_id, self._tag = sip_call_id, ""
+        self.wire.sent.clear()
 
     def dial(self, lines: Sequence[str] = OFFER, extra: Sequence[str] = ()) -> None:
         self.say("INVITE", lines=lines, extra=extra)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 
@@ -18,6 +20,37 @@ async def test_an_invite_that_is_repeated_rings_once(telephone):
         phone.say("INVITE", branch="z9hG4bK1")
         assert len(phone.ringing) == 1
         assert phone.wire.statuses == [100, 180]
+
+
+async def test_an_invite_that_comes_by_two_ways_rings_once(telephone):
+    async with telephone() as phone:
+        phone.dial()
+        phone.dial()
+        assert len(phone.ringing) == 1
+        assert phone.wire.statuses == [100, 180, 482]
+
+
+async def test_many_calls_leave_nothing_behind(telephone):
+    async with telephone() as phone:
+        before = asyncio.all_tasks()
+        for number in range(30):
+            phone.begin(f"call-{number}")
+            match number % 3:
+                case 0:
+                    phone.dial()
+                    phone.say("CANCEL")
+                case 1:
+                    phone.dial()
+                    phone.exchange.reject(phone.ringing[0], 486)
+                case _:
+                    call_id = await phone.answered()
+                    phone.switchboard.calls.get(call_id).hang_up()
+                    await phone.ended(call_id)
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() == before
+        assert phone.server.active_calls == phone.endpoint._callers == {}
+        assert phone.ringing == []
+        assert all(audio.closed for audio in phone.audio)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Any
+from typing import Any, Final
 
 from aiosipua import (
     IncomingCall,
@@ -23,7 +23,8 @@ from aiosipua import (
 
 from offhook._log import logger
 
-_FIRST_REFUSAL = 300
+_FIRST_REFUSAL: Final = 300
+_LOOP_DETECTED: Final = 482
 
 
 class UdpWire(SipTransport, asyncio.DatagramProtocol):
@@ -91,11 +92,21 @@ class Uas(SipUAS):
         if isinstance(msg, SipResponse):
             _note_refusal(msg)
             return
-        if msg.method == "INVITE" and self.transactions.match_request(msg):
-            return  # it is being answered already
         if self.transport.reliable:
             _answer_to(msg, addr)
-        super()._on_message(msg, addr)
+        if not self._is_repeated(msg):
+            super()._on_message(msg, addr)
+
+    def _is_repeated(self, request: SipRequest) -> bool:
+        """Tell whether a call is there already that an INVITE would begin; it may have come by two ways."""
+        if request.method != "INVITE" or (request.to_addr and request.to_addr.tag):
+            return False
+        if self.transactions.match_request(request):
+            return True  # it is being answered
+        if request.call_id in self._calls:
+            self._send_error(request, _LOOP_DETECTED, "Loop Detected")
+            return True
+        return False
 
     def forget(self, call: IncomingCall) -> None:
         """Drop a call that is over: aiosipua waits for an ACK or a BYE, which need not come."""
