@@ -9,7 +9,7 @@ import pytest
 
 from offhook.errors import AuthenticationError, ConnectCancelled, ConnectError, NotConnected
 from offhook.hookspecs import ConnectOptions
-from offhook.realtime.transport import REALTIME_CAPABILITIES
+from offhook.realtime.capabilities import REALTIME_CAPABILITIES
 from offhook_cloudflare import CloudflareOptions, CloudflareRealtimeTransportLayer
 
 SESSION = {"id": "sess_1", "type": "realtime"}

@@ -15,7 +15,7 @@ from offhook.contract import accepts, check_transport
 from offhook.errors import ContractError
 from offhook.hookspecs import OptionalCommands, RealtimeTransportLayer
 from offhook.loopback import Loopback
-from offhook.realtime.transport import REALTIME_CAPABILITIES
+from offhook.realtime.capabilities import REALTIME_CAPABILITIES
 
 COMMANDS = [
     name

@@ -60,17 +60,25 @@ def bundle(script: str, folder: Path) -> str:
 @asynccontextmanager
 async def serving(script: str) -> AsyncGenerator[str]:
     """Serve a page that runs ``script``, from an origin of its own; give its address."""
-    html = f"<!doctype html><title>a page</title><script type=module>{script.replace('</', '<\\/')}</script>".encode()
-    head = f"HTTP/1.1 200 OK\r\ncontent-type: text/html; charset=utf-8\r\ncontent-length: {len(html)}\r\nconnection: close\r\n\r\n"
+    files = {
+        b"/": _response("text/html", "<!doctype html><title>a page</title><script type=module src=/page.js></script>"),
+        b"/page.js": _response("text/javascript", script),
+    }
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(head.encode() + html)
+        _method, path, _version = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[0].split()
+        writer.write(files.get(path) or b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
         await writer.drain()
         writer.close()
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+
+
+def _response(kind: str, text: str) -> bytes:
+    body = text.encode()
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: {kind}; charset=utf-8\r\ncontent-length: {len(body)}\r\nconnection: close"
+    return f"{head}\r\n\r\n".encode() + body
 
 
 class Page:
@@ -112,6 +120,8 @@ class Page:
 
     def all(self, event: str) -> list[dict[str, Any]]:
         """Give all that was told so far of an event."""
+        while not self._console.empty():
+            self.told.events.append(self._console.get_nowait())
         return [told for told in self.told.events if told["event"] == event]
 
     async def receive(self) -> None:

@@ -76,10 +76,13 @@ def browse(script: str, voice: Voice, judge: Judge, tmp_path: Path) -> Open:
         microphone = tmp_path / "microphone.wav"
         said = read_wav(speech).at(PCM16_24K.rate_hz).pcm if speech else b""
         _write(microphone, silence(PCM16_24K, after_ms) + said + silence(PCM16_24K, 1000))
-        async with emulated(voice, judge) as wire, serving(script) as address:
-            async with browsing(address, microphone=microphone, folder=tmp_path) as page:
-                yield page, wire
-                assert page.all("complaint") == page.all("error") == []
+        async with (
+            emulated(voice, judge) as wire,
+            serving(script) as address,
+            browsing(address, microphone=microphone, folder=tmp_path) as page,
+        ):
+            yield page, wire
+            assert page.all("complaint") == page.all("error") == []
 
     return start
 
@@ -156,9 +159,10 @@ async def test_a_turn_that_speech_interrupts(browse: Open, corpus: Path) -> None
         truncated = await page.until("conversation.item.truncated")
         await page.until("output_audio_buffer.stopped")
         story, answer = (frame["response"] for frame in wire.told("response.done"))
-        assert (story["status"], answer["status"]) != ("in_progress", "in_progress")
-        assert answer["status"] == "completed"
+        assert (story["id"], answer["status"]) == (cleared["response_id"], "completed")
         assert truncated["item_id"] == story["output"][0]["id"]
+        # They spoke up three seconds after the page had asked for the microphone.
+        assert 1000 < truncated["audio_end_ms"] < 5000
         assert wire.sent("conversation.item.truncate") == []
 
 

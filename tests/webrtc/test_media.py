@@ -12,7 +12,7 @@ from aiortc.mediastreams import AudioStreamTrack, MediaStreamError
 from offhook.audio.devices import AudioDevices
 from offhook.audio.wav import read_wav, write_wav
 from offhook.errors import AudioError, ConnectError
-from offhook.realtime.transport import REALTIME_CAPABILITIES
+from offhook.realtime.capabilities import REALTIME_CAPABILITIES
 from offhook_webrtc.options import WebRTCOptions
 from offhook_webrtc.tracks import InputGate, PacedTrack
 from offhook_webrtc.transport import OpenAIRealtimeWebRTC

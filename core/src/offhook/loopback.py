@@ -14,10 +14,11 @@ from attrs import evolve, frozen
 
 from offhook.audio.formats import PCM16_24K
 from offhook.hookspecs import RealtimeTransportLayer, hookimpl
+from offhook.realtime.capabilities import REALTIME_CAPABILITIES
 from offhook.realtime.channel import DialRequest
 from offhook.realtime.codec import as_object, b64decode, b64encode, dumps, loads
 from offhook.realtime.session_config import merge
-from offhook.realtime.transport import REALTIME_CAPABILITIES, OpenAIRealtimeBase
+from offhook.realtime.transport import OpenAIRealtimeBase
 
 #: (major, minor) of the contract this was written for.
 SPEC_VERSION: Final = (1, 0)

@@ -24,7 +24,7 @@ def test_a_header_that_says_who_we_are_takes_the_keys_place(name):
 
 @pytest.mark.parametrize("key", [None, ""])
 def test_no_key_is_refused_with_where_one_is_looked_for(key):
-    with pytest.raises(AuthenticationError, match="no API key. Set it"):
+    with pytest.raises(AuthenticationError, match=r"no API key\. Set it"):
         authorization(DialRequest(url=URL, api_key=key), remedy="Set it.")
 
 

@@ -1,4 +1,4 @@
-"""offhook.realtime.transport: a connection from its first moment to its last, whatever happens in between (P1, P2)."""
+"""offhook.realtime.connection and transport: a connection from its first moment to its last, whatever happens in between (P1, P2)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from offhook.errors import (
 )
 from offhook.hookspecs import ConnectOptions
 from offhook.items import InputImage, InputText, McpApprovalRequestItem, MessageItem
-from offhook.realtime.transport import REALTIME_CAPABILITIES
+from offhook.realtime.capabilities import REALTIME_CAPABILITIES
 
 PATIENCE_S = 5.0
 SESSION = {"type": "session.updated", "event_id": "e", "session": {"id": "sess_1"}}
@@ -40,7 +40,7 @@ def transport(wire):
 
 @pytest.fixture(autouse=True)
 def nobody_waits_for_a_peer_that_does_not_read(monkeypatch):
-    monkeypatch.setattr("offhook.realtime.transport._HANG_UP_S", 0.01)
+    monkeypatch.setattr("offhook.realtime.connection._HANG_UP_S", 0.01)
 
 
 @pytest.fixture(autouse=True)

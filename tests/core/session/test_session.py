@@ -23,7 +23,7 @@ from offhook.events import (
     Usage,
 )
 from offhook.items import FunctionCallItem, InputAudio, InputImage, InputText, MessageItem, OutputAudio, OutputText
-from offhook.realtime.transport import REALTIME_CAPABILITIES
+from offhook.realtime.capabilities import REALTIME_CAPABILITIES
 from offhook.session.events import (
     AgentEnd,
     AudioStart,
@@ -293,7 +293,7 @@ async def test_interrupting_stops_the_assistant_and_reports_what_was_played(line
 async def test_playback_is_reported_only_where_the_client_has_to(wire, line):
     import attrs
 
-    from offhook.realtime.transport import REALTIME_CAPABILITIES
+    from offhook.realtime.capabilities import REALTIME_CAPABILITIES
 
     transport = wire.transport(capabilities=attrs.evolve(REALTIME_CAPABILITIES, truncate="server"))
     transport.played = None

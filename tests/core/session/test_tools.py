@@ -363,7 +363,7 @@ async def test_an_output_that_cannot_be_sent_is_told_and_the_call_withdrawn(line
 async def test_where_replies_cannot_be_asked_for_every_output_says_that_it_wants_one(wire, line):
     import attrs
 
-    from offhook.realtime.transport import REALTIME_CAPABILITIES
+    from offhook.realtime.capabilities import REALTIME_CAPABILITIES
 
     transport = wire.transport(capabilities=attrs.evolve(REALTIME_CAPABILITIES, request_response=False))
     sent = []

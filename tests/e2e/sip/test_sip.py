@@ -263,7 +263,7 @@ async def test_a_call_without_a_telephone(real_voice, question):
         await played(at.wire)
         await at.calls.hangup(call.call_id)
         await asyncio.wait_for(conversation, PATIENCE_S)
-        state = (await http.get(f"/emulator/calls/{call.call_id}")).json()
+        state = (await http.get(f"/emulator/calls/{call.call_id}?wait_s=4")).json()
         assert (state["state"], state["hung_up_by"]) == ("ended", "service")
         assert ANSWER.rstrip(".") in await words(real_voice, read_wav(state["recording"]))
 

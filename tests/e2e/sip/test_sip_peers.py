@@ -66,12 +66,13 @@ class Shop:
         assert event.data.call_id == placed["id"]
         return placed["id"]
 
-    async def state(self, call_id: str) -> dict[str, Any]:
-        return (await self.http.get(f"/emulator/calls/{call_id}")).json()
+    async def ended(self, call_id: str) -> dict[str, Any]:
+        """Wait until a call is over; gives how it went."""
+        return (await self.http.get(f"/emulator/calls/{call_id}", params={"wait_s": PATIENCE_S})).json()
 
     async def heard(self, call_id: str) -> str:
         """Give what the caller heard, of a call that is over."""
-        heard = read_wav((await self.state(call_id))["recording"])
+        heard = read_wav((await self.ended(call_id))["recording"])
         return " ".join(decode(array("h", resample(heard.pcm, heard.rate_hz, EAR_RATE_HZ))))
 
 
@@ -109,7 +110,9 @@ def shop(corpus: Path, tmp_path: Path):
                 webhook_secret=SECRET,
             ) as emulator,
             httpx2.AsyncClient(
-                base_url=emulator.url.removesuffix("/v1"), headers={"Authorization": f"Bearer {KEY}"}
+                base_url=emulator.url.removesuffix("/v1"),
+                headers={"Authorization": f"Bearer {KEY}"},
+                timeout=PATIENCE_S,
             ) as http,
         ):
             wire.url = client.base_url = emulator.url
@@ -154,7 +157,7 @@ async def test_a_webhook_that_is_not_taken_comes_again(shop):
     async with shop(failures=1) as at:
         call_id = await at.rings()
         await at.client.realtime.calls.reject(call_id)
-        assert (await at.state(call_id))["status_code"] == 603
+        assert (await at.ended(call_id))["status_code"] == 603
 
 
 async def test_the_sdk_transfers(shop):
@@ -164,14 +167,14 @@ async def test_the_sdk_transfers(shop):
         async with at.client.realtime.connect(call_id=call_id) as connection:
             await at.client.realtime.calls.refer(call_id, target_uri="tel:+14155550123")
             await Listener[Any](connection).all(lambda _event: False)
-        assert (await at.state(call_id))["referred_to"] == "tel:+14155550123"
+        assert (await at.ended(call_id))["referred_to"] == "tel:+14155550123"
 
 
 async def test_the_sdk_rejects(shop):
     async with shop() as at:
         call_id = await at.rings()
         await at.client.realtime.calls.reject(call_id, status_code=486)
-        assert (await at.state(call_id))["status_code"] == 486
+        assert (await at.ended(call_id))["status_code"] == 486
         with pytest.raises(openai.NotFoundError, match=call_id):
             await at.client.realtime.calls.accept(call_id, type="realtime")
 

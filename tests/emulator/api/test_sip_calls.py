@@ -62,10 +62,7 @@ class Client:
 
     async def ended(self, call_id: str) -> dict[str, Any]:
         """Wait until the call is over; gives how it went."""
-        async with asyncio.timeout(10):
-            while tasks := [task for call, task in self.switchboard.calls._calls.values() if call.id == call_id]:
-                await asyncio.wait(tasks)
-        return await self.state(call_id)
+        return (await self.ask("GET", f"/emulator/calls/{call_id}?wait_s=10")).json()
 
 
 @asynccontextmanager
@@ -268,6 +265,15 @@ async def test_a_recording_of_any_rate_can_be_spoken(tmp_path):
     write_wav(tmp_path / "speech.wav", bytes(44_100), 44_100)
     async with client() as emulator:
         await emulator.place(audio=str(tmp_path / "speech.wav"))
+
+
+async def test_waiting_for_the_end_of_a_call_is_bounded():
+    async with client() as emulator:
+        call_id = await emulator.place()
+        answer = await emulator.ask("GET", f"/emulator/calls/{call_id}?wait_s=0.01")
+        assert answer.json()["state"] == "ringing"
+        for wrong in ("soon", "-1", "nan", "601"):
+            assert (await emulator.ask("GET", f"/emulator/calls/{call_id}?wait_s={wrong}")).status_code == 400
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])

@@ -28,13 +28,13 @@ class MiniaudioBackend:
     def devices(self, direction: Direction) -> list[DeviceInfo]:
         """List what is there now; without a sound system, nothing is."""
         try:
-            context = miniaudio.Devices()
+            context = _Devices()
             found = context.get_captures() if direction == "input" else context.get_playbacks()
         except miniaudio.MiniaudioError:
             return []
         if context.backend == "Null":
             return []
-        return [DeviceInfo(device["name"], direction, handle=device["id"]) for device in found]
+        return [DeviceInfo(each["name"], direction, handle=each["id"], default=each["default"]) for each in found]
 
     def record(self, device: DeviceInfo | None, rate_hz: int, deliver: Callable[[bytes], None]) -> _OpenDevice:
         """Record PCM16 mono."""
@@ -43,6 +43,14 @@ class MiniaudioBackend:
     def play(self, device: DeviceInfo | None, rate_hz: int, fill: Callable[[int], bytes]) -> _OpenDevice:
         """Play PCM16 mono."""
         return _OpenDevice("output", miniaudio.PlaybackDevice, device, rate_hz, _out_of(fill))
+
+
+class _Devices(miniaudio.Devices):
+    """Tells, too, which device is the system's choice: the library knows, and keeps it to itself."""
+
+    def _get_info(self, device_type: Any, device_info: Any) -> dict[str, Any]:
+        known: dict[str, Any] = super()._get_info(device_type, device_info)  # pyright: ignore[reportUnknownMemberType]  # as above
+        return {**known, "default": bool(device_info.isDefault)}
 
 
 class _OpenDevice:

@@ -26,8 +26,9 @@ class SounddeviceBackend:
 
     def devices(self, direction: Direction) -> list[DeviceInfo]:
         """List what is there now."""
+        default = sounddevice.default.device[direction]
         return [
-            DeviceInfo(entry["name"], direction, handle=entry["index"])
+            DeviceInfo(entry["name"], direction, handle=entry["index"], default=entry["index"] == default)
             for entry in sounddevice.query_devices()
             if entry[f"max_{direction}_channels"]
         ]

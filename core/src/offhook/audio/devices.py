@@ -36,11 +36,12 @@ S = TypeVar("S", Microphone, Speaker)
 
 @frozen
 class DeviceInfo:
-    """A device that could be opened. ``handle`` is the backend's own name for it."""
+    """A device that could be opened. ``handle`` is the backend's own name for it; ``default`` is the system's choice."""
 
     name: str
     direction: Direction
     handle: Any = field(default=None, repr=False, eq=False)
+    default: bool = False
 
 
 class Backend(Protocol):
@@ -109,6 +110,13 @@ class AudioDevices:
             speaker, lambda: self._backend.play(self._find("output", device), rate_hz, speaker.fill)
         )
 
+    def tapped(self, *, recorded: Callable[[bytes], object], played: Callable[[bytes], object]) -> AudioDevices:
+        """Give the same devices, and let two listeners have all that is recorded and played through them, too.
+
+        They are called with PCM16 mono, some 10 ms at a time, in the devices' threads: they must not block.
+        """
+        return AudioDevices(_Tapped(self._backend, recorded, played))
+
     async def _open(self, opened: S, start: Callable[[], Stream]) -> S:
         # Drivers may take their time, and must not take the event loop's.
         starting = asyncio.ensure_future(run_in_thread(start, name="offhook audio device"))
@@ -122,6 +130,37 @@ class AudioDevices:
 
     def _find(self, direction: Direction, name: str | None) -> DeviceInfo | None:
         return None if name is None else choose(self.list(direction), direction, name)
+
+
+@frozen
+class _Tapped:
+    """A backend whose sound goes past two listeners."""
+
+    _backend: Backend
+    _recorded: Callable[[bytes], object]
+    _played: Callable[[bytes], object]
+
+    @property
+    def name(self) -> str:
+        return self._backend.name
+
+    def devices(self, direction: Direction) -> Sequence[DeviceInfo]:
+        return self._backend.devices(direction)
+
+    def record(self, device: DeviceInfo | None, rate_hz: int, deliver: Callable[[bytes], None]) -> Stream:
+        def delivered(pcm: bytes) -> None:
+            self._recorded(pcm)
+            deliver(pcm)
+
+        return self._backend.record(device, rate_hz, delivered)
+
+    def play(self, device: DeviceInfo | None, rate_hz: int, fill: Callable[[int], bytes]) -> Stream:
+        def filled(size: int) -> bytes:
+            pcm = fill(size)
+            self._played(pcm)
+            return pcm
+
+        return self._backend.play(device, rate_hz, filled)
 
 
 def audio_devices(backend: str | None = None) -> AudioDevices:

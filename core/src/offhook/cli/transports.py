@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 
 from attrs import asdict
 
+from offhook.cli.tables import aligned
 from offhook.discovery import Listed
 from offhook.plugins import check_transports, list_transports
 from offhook.settings import load_settings
@@ -35,10 +36,7 @@ def _plain(_owner: Any, _attribute: Any, value: Any) -> Any:
 
 
 def _as_table(rows: Sequence[Listed]) -> str:
-    cells = [_TITLES, *((row.name, row.distribution, row.version, _state(row)) for row in rows)]
-    widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in cells)
-    return "\n".join(line.rstrip() for line in lines)
+    return aligned([_TITLES, *((row.name, row.distribution, row.version, _state(row)) for row in rows)])
 
 
 def _state(row: Listed) -> str:

@@ -8,8 +8,9 @@ from attrs import evolve
 
 from offhook.errors import ConnectError
 from offhook.hookspecs import ConnectOptions
+from offhook.realtime.capabilities import REALTIME_CAPABILITIES
 from offhook.realtime.channel import Dialer, DialRequest, MessageChannel
-from offhook.realtime.transport import REALTIME_CAPABILITIES, OpenAIRealtimeBase
+from offhook.realtime.transport import OpenAIRealtimeBase
 from offhook_sip.accept import build_initial_config
 from offhook_sip.errors import CallNotFound, MissingCallId
 from offhook_sip.keys import check_key, key_of_the_environment

@@ -25,9 +25,10 @@ from offhook.events import (
 from offhook.hookspecs import ConnectOptions, Delivery
 from offhook.items import MessageItem
 from offhook.realtime import session_config
+from offhook.realtime.capabilities import REALTIME_CAPABILITIES
 from offhook.realtime.codec import dumps
 from offhook.realtime.items import message_to_wire
-from offhook.realtime.transport import REALTIME_CAPABILITIES, OpenAIRealtimeBase
+from offhook.realtime.transport import OpenAIRealtimeBase
 from offhook_webrtc.channel import PeerChannel
 from offhook_webrtc.dialer import WebRTCDialer
 from offhook_webrtc.options import WebRTCOptions

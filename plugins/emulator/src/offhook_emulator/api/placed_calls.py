@@ -1,11 +1,12 @@
 """``/emulator/calls``: calls without a telephone, to try an application with. The service has nothing like it.
 
-``POST`` places one, ``GET /emulator/calls/{id}`` tells how it went, ``DELETE`` lets the caller hang up.
+``POST`` places one, ``GET /emulator/calls/{id}`` tells how it goes, ``DELETE`` lets the caller hang up.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import secrets
 from collections import OrderedDict
@@ -34,7 +35,16 @@ _FROM: Final = "<sip:+15555550100@phone.invalid>"
 _TO: Final = "<sip:proj_offhook@emulator.invalid>"
 #: Calls that are remembered; the oldest go first, and their recordings with them.
 _REMEMBERED: Final = 1000
+_LONGEST_WAIT_S: Final = 600
 _NAME: Final = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
+
+
+def _wait_s(value: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 <= (seconds := float(value)) <= _LONGEST_WAIT_S:
+            return seconds
+    message = f"Invalid 'wait_s': expected a number of seconds up to {_LONGEST_WAIT_S}, but got '{value}'."
+    raise Refused(message, "invalid_value", "wait_s")
 
 
 def _header(value: Any, path: str) -> str:
@@ -85,8 +95,15 @@ class PlacedCalls:
         return JSONResponse(_described(call_id, caller), 201, headers=headers)
 
     async def describe(self, request: Request) -> JSONResponse:
-        """Tell how a call goes."""
-        return JSONResponse(_described(*self._find(request)))
+        """Tell how a call goes; with ``?wait_s=…`` once it has ended, or after so many seconds."""
+        call_id, caller = self._find(request)
+        try:
+            wait_s = _wait_s(request.query_params.get("wait_s", "0"))
+        except Refused as refusal:
+            raise problems.refused(refusal) from None
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(caller.ended.wait(), wait_s)
+        return JSONResponse(_described(call_id, caller))
 
     async def hang_up(self, request: Request) -> Response:
         """Let the caller hang up."""

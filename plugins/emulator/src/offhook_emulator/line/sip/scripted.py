@@ -38,16 +38,24 @@ class ScriptedCaller:
     def __init__(self, headers: Sequence[tuple[str, str]], speech: bytes, recording: Path) -> None:
         self.headers = headers
         self.recording = recording
-        self.state: State = "ringing"
+        self.ended = asyncio.Event()
         self.status: int | None = None
         self.hung_up_by: Literal["caller", "service"] | None = None
         self.referred_to: str | None = None
         self._speech = Framer(PCMU.size(FRAME_MS)).push(g711.encode(speech, PCMU.encoding))
         self._gone = asyncio.Event()
 
+    @property
+    def state(self) -> State:
+        """Where the call is in its life."""
+        if self.ended.is_set():
+            return "ended"
+        return "live" if self.status == _ANSWERED else "ringing"
+
     def decline(self, status: int) -> None:
         """Stop ringing."""
-        self.state, self.status = "ended", status
+        self.status = status
+        self.ended.set()
 
     def hang_up(self) -> None:
         """Hang up, whatever the state."""
@@ -62,7 +70,7 @@ class ScriptedCaller:
 
     async def run(self, call: Call) -> None:
         """Hold the call."""
-        self.state, self.status, self.hung_up_by = "live", _ANSWERED, "service"
+        self.status, self.hung_up_by = _ANSWERED, "service"
         try:
             async with asyncio.TaskGroup() as tasks:
                 talking = tasks.create_task(self._talk(call))
@@ -70,7 +78,7 @@ class ScriptedCaller:
                 self.hung_up_by = "caller"
                 talking.cancel()
         finally:
-            self.state = "ended"
+            self.ended.set()
 
     async def _talk(self, call: Call) -> None:
         resampler = Resampler(PCM16_24K.rate_hz, PHONE_FORMAT.rate_hz)

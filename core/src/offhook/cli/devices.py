@@ -1,0 +1,65 @@
+"""``offhook devices``: the microphones and loudspeakers of this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+from collections.abc import Iterable
+from typing import Annotated, Any, Final
+
+import typer
+
+from offhook.audio.devices import AudioDevices, DeviceInfo, Direction, audio_devices
+from offhook.cli.tables import aligned
+from offhook.errors import AudioError
+
+_WORDS: Final[dict[Direction, str]] = {"input": "microphone", "output": "loudspeaker"}
+_TITLES: Final = ("KIND", "NAME", "DEFAULT", "BACKEND")
+
+
+def devices(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List the microphones and loudspeakers of this machine, by the names that offhook talk takes."""
+    found = quiet_devices()
+    rows = [device for direction in _WORDS for device in found.list(direction)]
+    if as_json:
+        typer.echo(json.dumps([_row(device, found.backend) for device in rows], indent=2, ensure_ascii=False))
+    elif rows:
+        cells = (_row(device, found.backend) for device in rows)
+        typer.echo(aligned([_TITLES, *((c["kind"], c["name"], "yes" if c["default"] else "", c["backend"]) for c in cells)]))
+    _require_both(rows, found.backend)
+
+
+def quiet_devices() -> AudioDevices:
+    """Give this machine's devices, without what ALSA has to say about those that are not there.
+
+    Raises ``AudioError`` where no library can be used.
+    """
+    # ALSA prints a page where there is no sound card, above our one paragraph. Programs may want it; a command does not.
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_IGNORE)
+    return audio_devices()
+
+
+def _row(device: DeviceInfo, backend: str) -> dict[str, Any]:
+    return {
+        "kind": _WORDS[device.direction],
+        "name": device.name,
+        "default": device.default,
+        "backend": backend,
+    }
+
+
+def _require_both(rows: Iterable[DeviceInfo], backend: str) -> None:
+    missing = [word for direction, word in _WORDS.items() if all(row.direction != direction for row in rows)]
+    if missing:
+        raise AudioError(
+            f"{backend} finds no {' and no '.join(missing)}. Connect one and list again; on Linux, check that PulseAudio or "
+            "PipeWire is running (pactl info). Without any, offhook talk --question FILE.wav asks from a file."
+        )
+
+
+#: Kept for as long as the program runs: ALSA calls it.
+_IGNORE: Final = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p)(
+    lambda *_: None
+)
