@@ -8,6 +8,7 @@ from array import array
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from difflib import SequenceMatcher
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +32,13 @@ _RATE_HZ: Final = 24_000
 _FRAME: Final = _RATE_HZ // 50
 #: What is quieter is what Opus makes of silence.
 _AUDIBLE: Final = 500
+_ALIKE: Final = 0.8
+
+
+def is_foggy(heard: str) -> bool:
+    """Say whether this is the answer "It is foggy in Paris.", as a transcriber hears it: small words are hard to tell."""
+    alike = SequenceMatcher(None, heard.lower(), "it is foggy in paris.").ratio()
+    return "foggy" in heard and alike > _ALIKE
 
 
 @asynccontextmanager

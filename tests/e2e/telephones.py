@@ -39,6 +39,7 @@ audio_player aufile,{folder}/player.wav
 audio_alert aufile,/dev/null
 ausrc_srate 8000
 auplay_srate 8000
+audio_buffer 400-2000
 module_path {modules}
 module g711.so
 module aufile.so

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 pytest.importorskip("aiortc", reason="the extra [webrtc] is not installed")
 from browser import Page, browsing, bundle, chromium, serving
-from calling import KEY, emulated
+from calling import KEY, emulated, is_foggy
 
 Open = Callable[..., AbstractAsyncContextManager[tuple[Page, Wire]]]
 QUESTION = "What is the weather in Paris?"
@@ -137,7 +137,7 @@ async def test_a_tool_round_trip(browse: Open, voice: Voice) -> None:
         assert (await page.until("agent_tool_end"))["output"] == ANSWER
         await page.until("output_audio_buffer.stopped")
         assert await said(page, "assistant") == [ANSWER]
-        assert await heard(page, voice) == ANSWER
+        assert is_foggy(await heard(page, voice))
 
 
 async def test_a_spoken_turn(browse: Open, voice: Voice, corpus: Path) -> None:
@@ -146,7 +146,7 @@ async def test_a_spoken_turn(browse: Open, voice: Voice, corpus: Path) -> None:
         assert (await page.until("agent_tool_end"))["output"] == ANSWER
         await page.until("output_audio_buffer.stopped")
         assert (await said(page, "user"), await said(page, "assistant")) == ([QUESTION], [ANSWER])
-        assert await heard(page, voice) == ANSWER
+        assert is_foggy(await heard(page, voice))
 
 
 async def test_a_turn_that_speech_interrupts(browse: Open, corpus: Path) -> None:
@@ -194,7 +194,7 @@ async def test_a_sideband_session_runs_the_tool_of_the_browsers_call(browse: Ope
                         break
             assert event.output == ANSWER
             await page.until("output_audio_buffer.stopped")
-            assert await heard(page, voice) == ANSWER
+            assert is_foggy(await heard(page, voice))
             await page.call("hangUp")
             async with asyncio.timeout(PATIENCE_S):
                 async for _ in session:  # the call is over, and so is the sideband

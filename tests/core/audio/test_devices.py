@@ -86,6 +86,22 @@ async def test_a_microphone_is_opened_beside_the_event_loop_and_its_frames_arriv
     assert backend.stream.closed.is_set()
 
 
+async def test_what_goes_through_tapped_devices_goes_past_the_listeners_too():
+    backend, recorded, played = Backend(), [], []
+    tapped = AudioDevices(backend).tapped(recorded=recorded.append, played=played.append)
+    assert (tapped.backend, tapped.list("input")) == ("fake", MICROPHONES)
+    microphone = await tapped.open_microphone(rate_hz=16_000, frame_ms=10, device="webcam")
+    backend.callback(bytes(320))
+    assert await asyncio.wait_for(anext(microphone), 5) == bytes(320)
+    speaker = await tapped.open_speaker(rate_hz=16_000)
+    speaker.write(b"ab")
+    assert backend.callback(4) == b"ab" + bytes(2)
+    assert (recorded, played) == ([bytes(320)], [b"ab" + bytes(2)])
+    assert [asked[:2] for asked in backend.asked] == [("USB Webcam", 16_000), (None, 16_000)]
+    await speaker.aclose()
+    await microphone.aclose()
+
+
 async def test_a_speaker_is_opened_on_the_system_s_choice_unless_one_is_named():
     backend = Backend()
     speaker = await AudioDevices(backend).open_speaker(rate_hz=48_000)

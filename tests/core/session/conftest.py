@@ -196,5 +196,6 @@ def asyncio_does_not_complain(caplog):
     """An exception that nobody retrieved, or a task destroyed while pending, fails the test that left it behind."""
     yield
     gc.collect()
-    complaints = [r for r in caplog.records if r.name == "asyncio" and r.levelno >= logging.ERROR]
+    records = [*caplog.get_records("call"), *caplog.get_records("teardown")]
+    complaints = [record for record in records if record.name == "asyncio" and record.levelno >= logging.ERROR]
     assert not complaints, "\n".join(record.getMessage() for record in complaints)

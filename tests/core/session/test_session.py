@@ -326,6 +326,17 @@ async def test_a_spoken_turn_is_told_from_start_to_end(line):
     assert captions == [("assistant", "Hel", False), ("assistant", "Hello", True)]
 
 
+async def test_p10_words_of_an_interrupted_turn_are_forgotten_with_it(line):
+    async with line() as it:
+        it.begins()
+        it.far.say({"type": "response.output_audio_transcript.delta", **WHERE, "delta": "Hel"})
+        await it.heard.until(TranscriptEvent)
+        it.ends(status="cancelled")
+        await it.heard.until(AgentEnd)
+        await it.settled()
+        assert not it.session._captions._open
+
+
 async def test_a_turn_that_only_calls_tools_ends_without_words(line):
     async with line() as it:
         it.begins()

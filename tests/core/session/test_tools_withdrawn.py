@@ -135,6 +135,18 @@ async def test_b34_closing_stops_the_tools_and_sends_nothing_for_them(line, wait
     assert it.heard.of(FunctionCallCancelled) == [FunctionCallCancelled(call_ids=("call_1",), reason="closed")]
 
 
+async def test_b34_closing_the_transport_under_the_session_is_closing_too(line, waiting):
+    tool, became = waiting
+    async with line(tools=[tool]) as it:
+        it.calls("wait", "call_1")
+        await it.heard.until(ToolStart)
+        await asyncio.sleep(0)
+        await it.transport.close()
+        assert it.heard.of(FunctionCallCancelled) == [FunctionCallCancelled(call_ids=("call_1",), reason="closed")]
+    assert became[-1] == "cleaned up"
+    assert it.outputs == []
+
+
 @pytest.mark.parametrize("code", [1000, 1006])
 async def test_b34_a_connection_lost_while_a_tool_runs_withdraws_the_call(line, waiting, code):
     tool, became = waiting

@@ -13,7 +13,6 @@ import contextlib
 import json
 import sys
 from array import array
-from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +36,12 @@ _FRAME_S = 0.02
 _FRAME_BYTES = 320
 _QUIET_BYTES = 20 * _FRAME_BYTES
 _LOUD = 500
+#: One large buffer that bridges the moments when the machine is busy with something else: nothing may be missing from what
+#: is heard. The jitter buffer, however large it is made, drops and repeats frames then.
+_CONFIG = """sip_listen 127.0.0.1:0
+audio_buffer 600-3000
+audio_jitter_buffer_type off
+"""
 _TOLD = {Event.CALL_RINGING: "ringing", Event.CALL_ESTABLISHED: "established", Event.CALL_CLOSED: "closed"}
 
 
@@ -51,7 +56,7 @@ class Softphone:
         self._call: Call | None = None
         self._calls: list[int] = []
         self._open = 0
-        self._unsaid: deque[bytes] = deque()
+        self._unsaid = bytearray()
         self._listening = False
         self.heard = bytearray()
         self.over = asyncio.Event()
@@ -85,8 +90,7 @@ class Softphone:
         assert call
         match verb:
             case "speak":
-                pcm = read_wav(argument).at(_RATE_HZ).pcm
-                self._unsaid.extend(pcm[at : at + _FRAME_BYTES] for at in range(0, len(pcm), _FRAME_BYTES))
+                self._unsaid += read_wav(argument).at(_RATE_HZ).pcm
             case "listen":
                 self._listening = True
             case "press":
@@ -105,14 +109,13 @@ class Softphone:
                 raise ValueError(verb)
 
     async def talk(self) -> None:
-        """Speak and listen, at the pace of speech."""
+        """Speak and listen; baresip keeps the pace of speech."""
         while True:
             await asyncio.sleep(_FRAME_S)
             with contextlib.suppress(AudioNotActive, AudioRestarted):
                 if self._call:
                     self.heard += self._call.audio.read(1 << 16)
-                    if self._unsaid:
-                        self._call.audio.write(self._unsaid.popleft())
+                    del self._unsaid[: self._call.audio.write(bytes(self._unsaid))]  # as much as there is room for
             if self._listening and self._is_quiet():
                 self._listening = False
                 _tell("quiet")
@@ -124,7 +127,7 @@ class Softphone:
 async def main(options: argparse.Namespace) -> None:
     """Hold one call."""
     runtime = Runtime()
-    await runtime.start(Config(net_interface="127.0.0.1", extra_config_text="sip_listen 127.0.0.1:0\n"))
+    await runtime.start(Config(net_interface="127.0.0.1", extra_config_text=_CONFIG))
     account = Account(
         user="caller",
         domain="127.0.0.1",

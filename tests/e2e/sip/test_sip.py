@@ -15,8 +15,11 @@ import pytest
 from reception import agent
 from wire import PATIENCE_S, Wire
 
+pytest.importorskip("jsonschema", reason="the group 'peers' is not installed")
+pytest.importorskip("openai", reason="the group 'peers' is not installed")
 pytest.importorskip("aiosipua", reason="the extra [sip] is not installed")
 pytest.importorskip("baresip", reason="the group 'phones' is not installed")
+from judges import Judge
 from telephones import KEY, SECRET, Office, debian_phone, free_port, office, program, said, softphone
 
 from offhook.audio.resample import resample
@@ -91,7 +94,7 @@ async def gone(at: Office, call_id: str) -> None:
             await call._channels.ended.wait()
 
 
-async def test_a_caller_is_answered_by_calls_serve(real_voice, question, tmp_path):
+async def test_a_caller_is_answered_by_calls_serve(real_voice, question, tmp_path, corpus):
     wire, port = Wire(), free_port()
     command = (
         OFFHOOK,
@@ -124,6 +127,8 @@ async def test_a_caller_is_answered_by_calls_serve(real_voice, question, tmp_pat
     assert ANSWER.rstrip(".") in await words(real_voice, heard)
     assert [frame["event"] for frame in wire.told("input_audio_buffer.dtmf_event_received")] == ["4", "2", "#"]
     assert wire.told("error") == []
+    judge = Judge.of(corpus / "openai-openapi" / "openapi.json")
+    assert [what for who, frame in wire.frames if who == "server" for what in judge.complaints(frame)] == []
 
 
 async def test_debians_telephone_is_answered_over_tcp_and_hung_up_on(real_voice, question, tmp_path):

@@ -49,7 +49,8 @@ class _Devices(miniaudio.Devices):
     """Tells, too, which device is the system's choice: the library knows, and keeps it to itself."""
 
     def _get_info(self, device_type: Any, device_info: Any) -> dict[str, Any]:
-        known: dict[str, Any] = super()._get_info(device_type, device_info)  # pyright: ignore[reportUnknownMemberType]  # as above
+        # Of an untyped base nothing is known.
+        known = super()._get_info(device_type, device_info)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         return {**known, "default": bool(device_info.isDefault)}
 
 

@@ -15,8 +15,9 @@ from offhook.settings import load_settings
 _ABOUT: Final = {
     "calls": "Answer phone calls.",
     "demo": "Hold a spoken conversation, offline.",
+    "devices": "List the microphones and loudspeakers of this machine.",
     "emulator": "Serve the Realtime API on this machine.",
-    "talk": "Ask a spoken question of the configured service.",
+    "talk": "Talk with the configured service, by microphone or from a file.",
 }
 
 

@@ -25,8 +25,7 @@ def devices(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
     if as_json:
         typer.echo(json.dumps([_row(device, found.backend) for device in rows], indent=2, ensure_ascii=False))
     elif rows:
-        cells = (_row(device, found.backend) for device in rows)
-        typer.echo(aligned([_TITLES, *((c["kind"], c["name"], "yes" if c["default"] else "", c["backend"]) for c in cells)]))
+        typer.echo(aligned([_TITLES, *(_cells(device, found.backend) for device in rows)]))
     _require_both(rows, found.backend)
 
 
@@ -42,12 +41,11 @@ def quiet_devices() -> AudioDevices:
 
 
 def _row(device: DeviceInfo, backend: str) -> dict[str, Any]:
-    return {
-        "kind": _WORDS[device.direction],
-        "name": device.name,
-        "default": device.default,
-        "backend": backend,
-    }
+    return {"kind": _WORDS[device.direction], "name": device.name, "default": device.default, "backend": backend}
+
+
+def _cells(device: DeviceInfo, backend: str) -> tuple[str, ...]:
+    return _WORDS[device.direction], device.name, "yes" if device.default else "", backend
 
 
 def _require_both(rows: Iterable[DeviceInfo], backend: str) -> None:

@@ -17,8 +17,8 @@ _FULL_SCALE: Final = 32_768
 
 
 def rms(pcm: bytes) -> float:
-    """Give the root mean square of PCM16, from 0 to 32768; that of nothing is 0."""
-    samples = array("h", pcm)
+    """Give the root mean square of PCM16, from 0 to 32768; that of nothing is 0. Half a sample at the end is left out."""
+    samples = array("h", pcm[: len(pcm) & ~1])
     if sys.byteorder == "big":
         samples.byteswap()
     return math.sqrt(sum(sample * sample for sample in samples) / len(samples)) if samples else 0.0

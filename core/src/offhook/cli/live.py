@@ -56,19 +56,21 @@ async def _carrying(session: RealtimeSession, devices: Devices, ready: e.Session
     """Carry the sound between the devices and the session."""
     heard, spoken = ready.output_format or PCM16_24K, ready.input_format or PCM16_24K
     async with AsyncExitStack() as stack:
+        # What it has played is what was heard: an interruption is then exact.
         speaker = await devices.audio.open_speaker(
-            # What it has played is what was heard: an interruption is then exact.
-            rate_hz=heard.rate_hz, device=devices.speaker, on_played=session.played,
-        )  # fmt: skip
+            rate_hz=heard.rate_hz, device=devices.speaker, on_played=session.played
+        )
         stack.push_async_callback(speaker.aclose)
         microphone = await devices.audio.open_microphone(rate_hz=spoken.rate_hz, device=devices.microphone)
         stack.push_async_callback(microphone.aclose)
         stack.callback(session.on("audio", lambda event: speaker.write(g711.decode(event.data, event.format.encoding))))
         stack.callback(session.on("audio_interrupted", lambda _: speaker.flush()))
-        async with asyncio.TaskGroup() as tasks:
-            sending = tasks.create_task(_send(session, microphone, spoken))
+        sending = asyncio.create_task(_send(session, microphone, spoken))
+        try:
             yield
+        finally:
             sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
 
 
 async def _send(session: RealtimeSession, microphone: Microphone, audio_format: AudioFormat) -> None:

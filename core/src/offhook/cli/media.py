@@ -100,37 +100,40 @@ class Answer:
     #: When the first sound came (seconds of ``time.perf_counter``); 0 before.
     began_at: float = field(init=False, default=0.0)
     _heard: bytearray = field(init=False, factory=bytearray, repr=False)
-    _sounding: int = field(init=False, default=0)
+    #: Where the sound is, in bytes.
+    _first: int = field(init=False, default=0)
+    _end: int = field(init=False, default=0)
     _rate_hz: int = field(init=False, default=PCM16_24K.rate_hz)
     _news: asyncio.Event = field(init=False, factory=asyncio.Event)
 
     def hear(self, pcm: bytes, rate_hz: int) -> None:
         """Take a piece of PCM16 mono."""
-        audible = rms(pcm) > _AUDIBLE
-        if not (audible or self._heard):
-            return
-        self.began_at = self.began_at or time.perf_counter()
         self._rate_hz = rate_hz
+        start = len(self._heard)
         self._heard += pcm
-        if audible:
-            self._sounding = len(self._heard)
+        if rms(pcm) > _AUDIBLE:
+            if not self.began_at:
+                self.began_at, self._first = time.perf_counter(), start
+            self._end = len(self._heard)
         self._news.set()
 
     def forget(self) -> None:
         """Begin anew: what was heard was not the answer."""
         self._heard.clear()
-        self._sounding = 0
+        self._first = self._end = 0
         self.began_at = 0.0
 
     @property
     def pcm(self) -> bytes:
         """What was heard, as PCM16 mono at 24 kHz."""
-        return resample(bytes(self._heard[: self._sounding]), self._rate_hz, PCM16_24K.rate_hz)
+        # Pieces may be cut in the middle of a sample.
+        sound = self._heard[self._first & ~1 : self._end & ~1]
+        return resample(bytes(sound), self._rate_hz, PCM16_24K.rate_hz)
 
     @property
     def quiet_ms(self) -> float:
         """How long the silence is that came after the last sound, in milliseconds."""
-        return AudioFormat("audio/pcm", self._rate_hz).duration_ms(len(self._heard) - self._sounding)
+        return AudioFormat("audio/pcm", self._rate_hz).duration_ms(len(self._heard) - self._end)
 
     async def quiet(self, ms: float) -> None:
         """Wait for a sound, and for ``ms`` of silence after it."""

@@ -1,25 +1,58 @@
-"""What a conversation looks like in a terminal: who says what, as it is said, and what it took."""
+"""What a conversation looks like in a terminal: who says what, as it is said, how loud it is, and what it took."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Final, Literal, Self, TypeAlias
+
 from attrs import define, field
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from offhook import events as e
 from offhook.cli.conversation import Report
+from offhook.cli.levels import FLOOR_DB, Level
 from offhook.session.events import ToolEnd, TranscriptEvent
 
-_STYLES = {"user": ("you", "bold cyan"), "assistant": ("agent", "bold green")}
+Role: TypeAlias = Literal["user", "assistant"]
+
+_STYLES: Final[Mapping[Role, tuple[str, str]]] = {"user": ("you", "bold cyan"), "assistant": ("agent", "bold green")}
+#: How often meters move. The eye sees no more, and each picture takes a few milliseconds.
+_PER_SECOND: Final = 10
+_METER_WIDTH: Final = 20
 
 
-@define
+@define(eq=False)
 class Screen:
-    """Prints events. In a terminal the line that is being said grows; elsewhere only whole lines are printed."""
+    """Prints events. Within ``with``, and in a terminal, the lines that are being said grow at the bottom, over the meters.
+
+    Elsewhere whole lines are printed, and nothing else. ``meters`` are those of each side, where there are any.
+    """
 
     console: Console = field(factory=Console)
-    _growing: str | None = field(init=False, default=None)
+    meters: Mapping[Role, Level] = field(factory=dict[Role, Level])
+    _growing: dict[Role, str] = field(init=False, factory=dict[Role, str])
+    _live: Live | None = field(init=False, default=None)
+
+    def __enter__(self) -> Self:
+        if self.console.is_interactive:
+            self._live = Live(
+                console=self.console, get_renderable=self._bottom, refresh_per_second=_PER_SECOND, transient=True
+            )
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for role in tuple(self._growing):
+            self._leave_off(role)
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
 
     def show(self, event: e.Event) -> None:
         """Print what is worth seeing of ``event``."""
@@ -29,6 +62,7 @@ class Screen:
             case ToolEnd():
                 self._line("tool", "bold yellow", f"{event.tool.name}({event.call.arguments}) → {event.output}")
             case e.AudioInterrupted():
+                self._leave_off("assistant")
                 self._line("", "dim", "(interrupted)")
             case e.ErrorEvent():
                 self._line("error", "bold red", event.message)
@@ -37,7 +71,6 @@ class Screen:
 
     def report(self, report: Report) -> None:
         """Print the table of what the conversation took."""
-        self._end_line()
         table = Table(box=None, pad_edge=False, header_style="dim")
         for title in ("connect", "end of speech → first audio", "total", "audio in", "audio out"):
             table.add_column(title, justify="right")
@@ -53,36 +86,42 @@ class Screen:
 
     def say(self, text: str) -> None:
         """Print a line of our own."""
-        self._end_line()
         self.console.print(text, style="dim", highlight=False, soft_wrap=True)
 
     def _transcript(self, event: TranscriptEvent) -> None:
-        who, style = _STYLES[event.role]
-        if event.final:
-            self._erase_line(event.item_id)
-            if event.text.strip():
-                self._line(who, style, event.text.strip())
-        elif self.console.is_terminal:
-            self._grow(event, who, style)
+        if not event.final:
+            self._growing[event.role] = event.text
+            return
+        self._growing.pop(event.role, None)
+        if text := event.text.strip():
+            self._line(*_STYLES[event.role], text)
 
-    def _grow(self, event: TranscriptEvent, who: str, style: str) -> None:
-        if self._growing != event.item_id:
-            self._end_line()
-            self._growing = event.item_id
-        width = max(20, self.console.width - 8)
-        shown = event.text.strip().replace("\n", " ")[-width:]
-        self.console.print(Text.assemble("\r", (f"{who:>5} ", style), (shown, "italic dim")), end="", soft_wrap=True)
-
-    def _erase_line(self, item_id: str | None) -> None:
-        if self._growing is not None and self._growing == item_id:
-            self.console.print("\r" + " " * (self.console.width - 1) + "\r", end="")
-            self._growing = None
+    def _leave_off(self, role: Role) -> None:
+        """Keep what was said so far: it will not be finished."""
+        text = self._growing.pop(role, "").strip()
+        if text and self._live is not None:
+            self._line(*_STYLES[role], f"{text} …")
 
     def _line(self, who: str, style: str, text: str) -> None:
-        self._end_line()
-        self.console.print(Text.assemble((f"{who:>5} ", style), text), soft_wrap=True)
+        self.console.print(_said(who, style, text), soft_wrap=True)
 
-    def _end_line(self) -> None:
-        if self._growing is not None:
-            self.console.print()
-            self._growing = None
+    def _bottom(self) -> RenderableType:
+        """What is at the bottom now. Called in a thread of rich's own, too."""
+        growing = [_tail(*_STYLES[role], text, self.console.width) for role, text in tuple(self._growing.items())]
+        meters = [_meter(*_STYLES[role], level.decibels) for role, level in self.meters.items()]
+        return Group(*growing, *([Text("  ").join(meters)] if meters else []))
+
+
+def _said(who: str, style: str, text: str) -> Text:
+    return Text.assemble((f"{who:>5} ", style), text)
+
+
+def _tail(who: str, style: str, text: str, width: int) -> Text:
+    """Show the end of what is being said, as much as fits on a line."""
+    shown = " ".join(text.split())[-max(20, width - 8) :]
+    return Text.assemble((f"{who:>5} ", style), (shown, "italic dim"))
+
+
+def _meter(who: str, style: str, decibels: float) -> Text:
+    lit = round((1 - decibels / FLOOR_DB) * _METER_WIDTH)
+    return Text.assemble((f"{who:>5} ", style), ("▮" * lit, style), ("▯" * (_METER_WIDTH - lit), "dim"))

@@ -10,11 +10,11 @@ import typer
 from attrs import evolve
 
 from offhook.audio.wav import read_wav
-from offhook.cli.conversation import Report
+from offhook.cli.conversation import Conversation, Report
+from offhook.cli.media import Question, transport_for
 from offhook.cli.screen import Screen
 from offhook.cli.talk import AGENT, Output, hold
 from offhook.config import AudioConfig, AudioInput, SessionConfig, TurnDetection
-from offhook.plugins import make_transport
 from offhook.session import RealtimeSession
 from offhook_emulator.replies import replies_from
 from offhook_emulator.server import Emulator
@@ -44,8 +44,8 @@ def demo(
 
 async def converse(voice: Voice, transport: str, question: Path, output: Path | None, screen: Screen) -> Report:
     """Start an emulator, and hold the conversation with it over the transport of that name."""
-    spoken = read_wav(question)
-    chosen = make_transport(transport)  # a wrong name is told before the voice is loaded
+    conversation = Conversation(Question(read_wav(question)))
+    chosen = transport_for(transport, conversation.ends)  # a wrong name is told before the voice is loaded
     screen.say("loading the voice …")
     await voice.warm_up()
     async with Emulator(voice=voice, replies=replies_from("rules")) as emulator:
@@ -59,4 +59,4 @@ async def converse(voice: Voice, transport: str, question: Path, output: Path | 
             api_key="offline",
             config=SessionConfig(audio=AudioConfig(input=AudioInput(turn_detection=TURNS))),
         )
-        return await hold(session, spoken, output, screen)
+        return await hold(conversation, session, output, screen)
