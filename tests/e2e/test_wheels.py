@@ -89,6 +89,21 @@ def test_an_uninstalled_transport_is_not_found_and_the_remedy_is_named(
     assert "pip install offhook-websocket" in done.stderr
 
 
+def test_the_emulator_starts_from_its_wheel_without_any_extra(
+    wheels: Path, make_environment: MakeEnvironment, clean_environ: dict[str, str], tmp_path: Path
+) -> None:
+    """What its metadata names is what it needs: nothing is borrowed from the workspace."""
+    environment = make_environment()
+    core, emulator = _wheel(wheels, "offhook"), _wheel(wheels, "offhook-emulator")
+    environment.install(f"{core}[cli,speed]", _wheel(wheels, "offhook-websocket"), emulator)
+    command = [str(environment.script("offhook")), "emulator", "--port", "0", "--voice", "scripted"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=clean_environ, cwd=tmp_path) as process:
+        assert process.stdout is not None
+        assert "listening on http://127.0.0.1:" in process.stdout.readline()
+        process.terminate()
+        assert process.wait(30) == 0
+
+
 def test_listing_transports_takes_less_than_a_quarter_of_a_second(
     two_wheels: Environment, clean_environ: dict[str, str], tmp_path: Path
 ) -> None:

@@ -18,7 +18,7 @@ from wire import PATIENCE_S, Wire
 pytest.importorskip("jsonschema", reason="the group 'peers' is not installed")
 pytest.importorskip("openai", reason="the group 'peers' is not installed")
 pytest.importorskip("aiosipua", reason="the extra [sip] is not installed")
-pytest.importorskip("baresip", reason="the group 'phones' is not installed")
+pytest.importorskip("baresip", reason="the group 'peers' is not installed")
 from judges import Judge
 from telephones import KEY, SECRET, Office, debian_phone, free_port, office, program, said, softphone
 
