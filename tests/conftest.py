@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from soundcard import sound_server
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,5 +40,14 @@ def corpus() -> Path:
     """
     folder = Path(os.environ.get("OFFHOOK_CORPUS", ROOT.parent / "shared" / "corpus"))
     if not folder.is_dir():
-        pytest.skip(f"no recordings at {folder}; set OFFHOOK_CORPUS to the folder that holds streams/ and openai-openapi/")
+        pytest.skip(
+            f"no recordings at {folder}; set OFFHOOK_CORPUS to the folder that holds streams/ and openai-openapi/"
+        )
     return folder
+
+
+@pytest.fixture(scope="module")
+def pulse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A sound server with a virtual microphone and a virtual loudspeaker (``soundcard``)."""
+    with sound_server(tmp_path_factory.mktemp("pulse")):
+        yield

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from offhook.errors import AuthenticationError, ConnectCancelled, ConnectError, NotConnected
+from offhook.errors import AlreadyConnected, AuthenticationError, ConnectCancelled, ConnectError, NotConnected
 from offhook.hookspecs import ConnectOptions
 from offhook.realtime.capabilities import REALTIME_CAPABILITIES
 from offhook_cloudflare import CloudflareOptions, CloudflareRealtimeTransportLayer
@@ -47,6 +47,32 @@ async def test_connect_talks_to_the_address_of_the_options_and_waits_for_the_con
     await transport.close()
     assert transport.status == "disconnected"
     assert service.did("close") == [(1000, "")]
+
+
+async def test_b17_connect_resolves_when_the_config_is_accepted(runtime, socket):
+    asked = asyncio.Event()
+    socket.send = lambda _text: asked.set()
+    transport = make(runtime)
+    heard = transport.events("raw_event")
+    connecting = asyncio.create_task(transport.connect())
+    await asyncio.wait_for(asked.wait(), 5)
+    socket.fire("message", data=json.dumps({"type": "session.created", "session": SESSION}))
+    await asyncio.wait_for(anext(heard), 5)
+    assert not connecting.done()
+    socket.fire("message", data=json.dumps({"type": "session.updated", "session": SESSION}))
+    await asyncio.wait_for(connecting, 5)
+    await transport.close()
+
+
+async def test_b19_an_overlapping_connect_is_refused_and_leaves_the_first_alone(runtime, service):
+    transport = make(runtime)
+    first = asyncio.create_task(transport.connect())
+    await asyncio.wait_for(runtime.dialling.wait(), 5)
+    with pytest.raises(AlreadyConnected):
+        await transport.connect()
+    await asyncio.wait_for(first, 5)
+    assert len(runtime.asked) == 1
+    await transport.close()
 
 
 async def test_a_frame_that_comes_with_accept_is_not_lost(runtime, service):
@@ -120,7 +146,7 @@ async def test_close_by_the_service_ends_the_conversation_and_leaves_nothing_beh
         await transport.send_message("hello?")
 
 
-async def test_a_lost_connection_is_told_as_lost(runtime, service):
+async def test_b21_a_lost_connection_is_told_with_the_error_first(runtime, service):
     transport = make(runtime)
     await transport.connect()
     events = transport.events("error", "connection_change")

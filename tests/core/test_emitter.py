@@ -467,3 +467,14 @@ def test_every_listener_hears_its_events_in_order_whatever_the_others_do(kinds, 
         logging.getLogger("offhook").setLevel(logging.NOTSET)
     assert everything == events
     assert starts == [event for event in events if isinstance(event, TurnStarted)]
+
+
+async def test_p12_an_iterator_made_after_the_end_stops_at_once_until_the_next_connection_begins():
+    emitter = Emitter(RealtimeTransportEventTypes)
+    emitter.end()
+    assert [event async for event in emitter.events("turn_started")] == []
+    emitter.begin()
+    events = emitter.events("turn_started")
+    emitter.emit(TurnStarted(turn_id="1"))
+    emitter.end()
+    assert [event.turn_id async for event in events] == ["1"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -34,7 +35,7 @@ def _bare(text: str) -> list[str]:
     return "".join(c if c.isalnum() else " " for c in text.lower().replace("21", "twenty one")).split()
 
 
-async def test_the_demo_answers_aloud_with_what_the_tool_said(clean_environ: dict[str, str], tmp_path: Path) -> None:
+def test_the_demo_answers_aloud_with_what_the_tool_said(clean_environ: dict[str, str], tmp_path: Path) -> None:
     """As a user runs it: exit code 0, and the answer's file, transcribed again, holds the tool's answer."""
     command = [sys.executable, "-m", "offhook", "demo", "--output", "answer.wav"]
     done = subprocess.run(
@@ -45,7 +46,7 @@ async def test_the_demo_answers_aloud_with_what_the_tool_said(clean_environ: dic
     assert "end of speech" in done.stdout
     wav = read_wav(tmp_path / "answer.wav")
     assert wav.rate_hz == 24_000
-    assert _bare(await _words_of(tmp_path / "answer.wav")) == _bare(ANSWER)
+    assert _bare(asyncio.run(_words_of(tmp_path / "answer.wav"))) == _bare(ANSWER)
 
 
 @pytest.mark.timeout(180)

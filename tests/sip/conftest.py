@@ -24,9 +24,10 @@ SESSION = {"id": "sess_1", "type": "realtime", "object": "realtime.session"}
 class Socket:
     """A dialer and the channel it gives: the service's end of the sideband.
 
-    It accepts every config at once. ``refuse`` is what dialling raises instead.
+    It accepts every config at once, while ``accepts``. ``refuse`` is what dialling raises instead.
     """
 
+    accepts: bool = True
     refuse: Exception | None = None
     dialled: list = field(factory=list)
     sent: list[dict] = field(factory=list)
@@ -51,7 +52,7 @@ class Socket:
         event = json.loads(text)
         self.sent.append(event)
         self._news.set()
-        if event["type"] == "session.update":
+        if self.accepts and event["type"] == "session.update":
             self.says({"type": "session.updated", "session": {**SESSION, **event["session"]}})
 
     async def close(self, code=1000, reason=""):

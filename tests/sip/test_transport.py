@@ -17,7 +17,7 @@ from offhook import (
     TurnDone,
     function_tool,
 )
-from offhook.errors import AuthenticationError, ConnectError, Unsupported
+from offhook.errors import AlreadyConnected, AuthenticationError, ConnectError, Unsupported
 from offhook_sip import OpenAIRealtimeSIP, SIPOptions
 from offhook_sip.errors import CallNotFound, MissingCallId
 
@@ -54,6 +54,47 @@ async def test_connect_sends_the_config_and_no_audio_format(socket, options, cal
     assert update["type"] == "session.update"
     assert update["session"] == {"type": "realtime", "instructions": "Be brief."}
     await transport.close()
+
+
+async def test_b17_connect_resolves_when_the_config_is_accepted(socket, options, call_id):
+    socket.accepts = False
+    connecting = asyncio.create_task(attach(options, call_id))
+    update = await socket.hears("session.update")
+    assert not connecting.done()
+    socket.says({"type": "session.updated", "session": update["session"]})
+    transport = await asyncio.wait_for(connecting, 5)
+    await transport.close()
+
+
+async def test_b17_connect_resolves_with_a_warning_when_the_config_is_not_accepted_in_time(socket, call_id, caplog):
+    socket.accepts = False
+    transport = await attach(SIPOptions(api_key="sk-1", dialer=socket, ack_timeout_s=0.01), call_id)
+    assert "config_not_acknowledged" in caplog.text
+    assert transport.status == "connected"
+    await transport.close()
+
+
+async def test_b19_an_overlapping_connect_is_refused_and_leaves_the_first_alone(socket, options, call_id):
+    socket.accepts = False
+    transport = OpenAIRealtimeSIP(options)
+    first = asyncio.create_task(transport.connect(ConnectOptions(call_id=call_id)))
+    update = await socket.hears("session.update")
+    with pytest.raises(AlreadyConnected):
+        await transport.connect(ConnectOptions(call_id="rtc_2"))
+    socket.says({"type": "session.updated", "session": update["session"]})
+    await asyncio.wait_for(first, 5)
+    assert [request.call_id for request in socket.dialled] == [call_id]
+    await transport.close()
+
+
+async def test_b21_a_lost_connection_is_told_with_the_error_first(socket, options, call_id):
+    transport = await attach(options, call_id)
+    events = transport.events("error", "connection_change")
+    socket.hangs_up(1006)
+    async with asyncio.timeout(5):
+        error, change = [event async for event in events]
+    assert (error.hook, error.fatal) == ("error", True)
+    assert (change.status, change.reason) == ("disconnected", "lost")
 
 
 async def test_send_audio_is_refused_with_the_reason_and_nothing_is_sent(socket, options, call_id):

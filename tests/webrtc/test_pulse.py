@@ -1,18 +1,12 @@
-"""Real devices without a sound card: PulseAudio with a virtual microphone and a virtual loudspeaker.
-
-``mic`` records what is played into the sink ``micfeed``; ``speaker.monitor`` records what is played on ``speaker``.
-"""
+"""Real devices without a sound card: PulseAudio with a virtual microphone and a virtual loudspeaker."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import shutil
-import subprocess
 from collections import deque
 
 import pytest
+from soundcard import loudspeaker, spoken
 
 from offhook.audio.devices import audio_devices
 from offhook.errors import AudioError
@@ -20,73 +14,6 @@ from offhook_webrtc.options import WebRTCOptions
 from offhook_webrtc.transport import OpenAIRealtimeWebRTC
 
 PATIENCE_S = 30.0
-_RAW = ("--rate=24000", "--channels=1", "--format=s16le", "--raw", "--latency-msec=20")
-_MODULES = (
-    "module-native-protocol-unix",
-    "module-null-sink sink_name=speaker rate=48000 channels=2 sink_properties=device.description=Speaker",
-    "module-null-sink sink_name=micfeed rate=48000 channels=2 sink_properties=device.description=MicFeed",
-    "module-remap-source source_name=mic master=micfeed.monitor source_properties=device.description=Mic",
-)
-
-
-@pytest.fixture(scope="module")
-def pulse(tmp_path_factory):
-    """A sound server of our own, which is this process's default."""
-    if shutil.which("pulseaudio") is None or shutil.which("pactl") is None:
-        message = "no PulseAudio: apt-get install -y --no-install-recommends pulseaudio pulseaudio-utils"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    folder = tmp_path_factory.mktemp("pulse")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(folder))
-        patch.setenv("PULSE_SINK", "speaker")
-        patch.setenv("PULSE_SOURCE", "mic")
-        modules = [part for module in _MODULES for part in ("-L", module)]
-        quiet = ("--daemonize=no", "--exit-idle-time=-1", "--disallow-exit", "--use-pid-file=no", "--log-target=null")
-        server = subprocess.Popen(["pulseaudio", "-n", *quiet, *modules])
-        try:
-            _wait_for_the_server()
-            yield
-        finally:
-            server.terminate()
-            server.wait(10)
-
-
-def _wait_for_the_server():
-    for _ in range(100):
-        if subprocess.run(["pactl", "info"], capture_output=True, check=False).returncode == 0:
-            return
-    pytest.fail("PulseAudio did not start")
-
-
-@contextlib.asynccontextmanager
-async def process(*command, **pipes):
-    started = await asyncio.create_subprocess_exec(*command, **pipes)
-    try:
-        yield started
-    finally:
-        if started.stdin is not None:
-            started.stdin.close()
-        with contextlib.suppress(ProcessLookupError):
-            started.kill()
-        await started.wait()
-
-
-@contextlib.asynccontextmanager
-async def spoken(pcm):
-    """Say ``pcm`` into the virtual microphone, over and over."""
-    async with process("pacat", "--playback", "--device=micfeed", *_RAW, stdin=subprocess.PIPE) as player:
-
-        async def say():
-            while True:
-                player.stdin.write(pcm)
-                await player.stdin.drain()
-
-        saying = asyncio.create_task(say())
-        yield
-        saying.cancel()
-        await asyncio.gather(saying, return_exceptions=True)
 
 
 async def until_pitch(kit, hz, pieces):
@@ -97,13 +24,6 @@ async def until_pitch(kit, hz, pieces):
             recent.append(piece)
             if abs(kit.pitch(b"".join(recent)) - hz) < hz / 20:
                 return
-
-
-async def loudspeaker():
-    """What the virtual loudspeaker plays, in pieces."""
-    async with process("parec", "--device=speaker.monitor", *_RAW, stdout=subprocess.PIPE) as recorder:
-        while piece := await recorder.stdout.read(960):
-            yield piece
 
 
 @pytest.fixture(params=["miniaudio", "sounddevice"])
@@ -120,6 +40,11 @@ def test_devices_are_listed_by_the_names_that_people_see(pulse):
     found = audio_devices("miniaudio")
     assert {device.name for device in found.list("input")} >= {"Mic"}
     assert {device.name for device in found.list("output")} >= {"Speaker", "MicFeed"}
+
+
+def test_the_system_s_choice_is_told(devices):
+    for direction in ("input", "output"):
+        assert len([device for device in devices.list(direction) if device.default]) == 1
 
 
 async def test_a_microphone_records_what_is_said(kit, devices):

@@ -125,6 +125,30 @@ async def test_p01_p02_a_refused_key_says_so_and_the_transport_can_be_used_again
         await soon(transport.close())
 
 
+async def test_b20_a_failed_attempt_changes_no_default(service, running):
+    """B20: who hears of its end sees that already, and a connection made then is as if there had been no attempt."""
+    service.refusal = (401, {}, "")
+    async with running(service):
+        transport = made(service, model="mine")
+        retries = []
+
+        def retry(event):
+            if event.status == "disconnected" and not retries:
+                service.refusal = None
+                retries.append(asyncio.create_task(transport.connect()))
+
+        transport.on("connection_change", retry)
+        with pytest.raises(AuthenticationError):
+            await soon(transport.connect(ConnectOptions(model="another", api_key="sk-another")))
+        await soon(retries[0])
+        assert [headers["Authorization"] for headers in service.handshakes] == [
+            "Bearer sk-another",
+            f"Bearer {service.key}",
+        ]
+        assert service.connections[0].request.path == "/v1/realtime?model=mine"
+        await soon(transport.close())
+
+
 async def test_p01_nothing_listening_and_then_something(service, running, closed_port):
     """P1: reusable after a failure."""
     service.url = f"http://127.0.0.1:{closed_port}/v1"

@@ -45,6 +45,7 @@ class Emitter:
     _names: frozenset[str] = field(init=False)
     _table: dict[str, tuple[_Subscriber, ...]] = field(init=False, factory=dict[str, tuple[_Subscriber, ...]])
     _iterators: dict[EventQueue, list[_Subscriber]] = field(init=False, factory=dict[EventQueue, list[_Subscriber]])
+    _over: bool = field(init=False, default=False)
     _workers: dict[_Subscriber, _Worker] = field(init=False, factory=dict)  # pyright: ignore[reportUnknownVariableType]
 
     def __attrs_post_init__(self) -> None:
@@ -93,9 +94,14 @@ class Emitter:
         return lambda: self._remove(subscriber)
 
     def events(self, *names: str) -> EventIterator:
-        """Iterate over events of ``names`` (all without raw frames, if none are given) until the connection ends."""
+        """Iterate over events of ``names`` (all without raw frames, if none are given) until the connection ends.
+
+        Once it has, there is nothing to wait for: such an iterator stops at once, until the next connection begins.
+        """
         hooks = {self._hook(name) for name in names} or self._names - {"raw_event"}
         queue = EventQueue()
+        if self._over:
+            queue.end()
         self._iterators[queue] = [_Subscriber(hook, queue.put, queue) for hook in sorted(hooks)]
         self._add(self._iterators[queue])
         return EventIterator(queue, partial(self._stop, queue))
@@ -122,8 +128,13 @@ class Emitter:
         for subscriber in [s for s in self._all() if s.owner is listener]:
             self._remove(subscriber)
 
+    def begin(self) -> None:
+        """A connection begins: there is something to wait for again."""
+        self._over = False
+
     def end(self) -> None:
         """The connection ended: iterators finish what is queued and stop, async listeners likewise."""
+        self._over = True
         for queue in tuple(self._iterators):
             self._stop(queue)
         for worker in self._workers.values():

@@ -101,6 +101,8 @@ class TransportBase:
         if change.status not in LIFE_CYCLE[self._status]:
             raise AssertionError(f"{self.name}: {self._status} cannot become {change.status}")
         self._status = change.status
+        if change.status == "connecting":
+            self._emitter.begin()
         self._emit(change)
         if change.status == "disconnected":
             self._emitter.end()

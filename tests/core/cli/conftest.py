@@ -21,6 +21,42 @@ PATIENCE_S = 10.0
 #: What a transport that handles the audio tells, and does.
 HANDLED = {"handles_audio": True, "output_pacing": "realtime", "speech_events": frozenset({"input", "output"})}
 
+#: A plugin whose transport handles the audio, and keeps the options it was made with.
+HANDLES = """
+from typing import Any
+
+from attrs import evolve, frozen
+
+from offhook.hookspecs import hookimpl
+from offhook.loopback import Loopback
+
+SPEC_VERSION = (1, 0)
+
+
+@frozen(kw_only=True)
+class Options:
+    url: str = "ws://nowhere"
+    {options}
+
+
+@hookimpl
+def transport_options():
+    return Options
+
+
+@hookimpl
+def make_transport(options):
+    transport = Loopback()
+    transport._capabilities = evolve(transport.capabilities, handles_audio=True)
+    transport.options = options
+    return transport
+"""
+
+
+def handles(options: str) -> str:
+    """The source of that plugin, with ``options`` beside its url."""
+    return HANDLES.replace("{options}", options)
+
 
 def tone(ms: float, rate_hz: int = 24_000, peak: int = 12_000) -> bytes:
     """A sound that nobody takes for silence, as PCM16 mono."""
@@ -36,12 +72,14 @@ class Phone(TransportBase):
         self.ready = SessionReady(input_format=input_format, output_format=output_format)
         self.sent: list[bytes] = []
         self.heard_ms = 0.0
+        self.connected = asyncio.Event()
         self._news = asyncio.Event()
 
     async def connect(self, options=None):
         self._change(ConnectionChange(status="connecting"))
         self._change(ConnectionChange(status="connected"))
         self._emit(self.ready)
+        self.connected.set()
 
     async def close(self, *, timeout_s=5.0):
         if self._status == "connected":
@@ -68,6 +106,24 @@ class Phone(TransportBase):
         """Wait until something was sent, or played, that makes ``condition`` hold."""
         async with asyncio.timeout(PATIENCE_S):
             while not condition():
+                self._news.clear()
+                await self._news.wait()
+
+
+class Shown:
+    """What was shown, for ``show``: ``until`` waits for it."""
+
+    def __init__(self):
+        self.events = list[Event]()
+        self._news = asyncio.Event()
+
+    def add(self, event):
+        self.events.append(event)
+        self._news.set()
+
+    async def until(self, kind):
+        async with asyncio.timeout(PATIENCE_S):
+            while kind not in map(type, self.events):
                 self._news.clear()
                 await self._news.wait()
 
@@ -118,7 +174,14 @@ class Backend:
 def kit() -> SimpleNamespace:
     """What is above."""
     return SimpleNamespace(
-        Backend=Backend, HANDLED=HANDLED, PATIENCE_S=PATIENCE_S, Phone=Phone, tone=tone, turn_done=turn_done
+        Backend=Backend,
+        HANDLED=HANDLED,
+        PATIENCE_S=PATIENCE_S,
+        Phone=Phone,
+        Shown=Shown,
+        handles=handles,
+        tone=tone,
+        turn_done=turn_done,
     )
 
 

@@ -942,3 +942,15 @@ def test_a_recorded_stream_tells_the_words_and_the_call(recordings):
     assert [done.status for done in of(events, e.TurnDone)] == ["completed", "completed"]
     written = "".join(delta.text for delta in of(events, e.OutputTextDelta))
     assert written == of(events, e.TurnDone)[-1].output[0].text != ""
+
+
+def test_a_call_of_the_history_to_start_from_shows_its_output_too():
+    """No response of this connection made it, so it is known by its item alone."""
+    protocol = RealtimeProtocol()
+    call = {"id": "item_1", "type": "function_call", "call_id": "c", "name": "f", "arguments": "{}", "status": "completed"}
+    output = {"id": "item_2", "type": "function_call_output", "call_id": "c", "output": "42"}
+    for item in (call, output):
+        for stage in ("added", "done"):
+            effects = protocol.receive(json.dumps({"type": f"conversation.item.{stage}", "item": item}), 0.0, raw=False)
+            if item is output and stage == "added":
+                assert [(e.item.output, e.item.status) for e in effects] == [("42", "completed")]

@@ -483,6 +483,30 @@ async def test_b19_an_overlapping_connect_is_refused_and_the_first_one_goes_on(w
     await transport.close()
 
 
+async def test_b20_a_failed_attempt_changes_no_default_and_who_hears_of_its_end_may_try_again_at_once(wire):
+    """B20: url, model and key of the attempt were for it alone."""
+    transport, wire.error = wire.transport(), ConnectError("nobody there")
+    retries = []
+
+    def retry(event):
+        if event.status == "disconnected" and not retries:
+            wire.error = None
+            retries.append(asyncio.create_task(transport.connect()))
+
+    transport.on("connection_change", retry)
+    other = ConnectOptions(url="ws://elsewhere/v1", model="other", api_key="sk-other")
+    with pytest.raises(ConnectError, match="nobody there"):
+        await soon(transport.connect(other))
+    await soon(retries[0])
+    assert transport.status == "connected"
+    assert [(request.url, request.model, request.api_key) for request in wire.requests] == [
+        ("ws://elsewhere/v1/realtime?model=other", "other", "sk-other"),
+        ("ws://nowhere/v1/realtime?model=gpt-realtime", "gpt-realtime", wire.key),
+    ]
+    await transport.close()
+    nothing_is_left_running()
+
+
 # The way out.
 
 

@@ -280,7 +280,12 @@ class RealtimeProtocol:
         if event.item.get("type") == "function_call_output":
             return self._answered(str(event.item.get("call_id")), str(event.item.get("output") or ""), origin="server")
         done = event.type == "conversation.item.done"
-        return translate.item(event.item, event.previous_item_id, done=done)
+        effects = translate.item(event.item, event.previous_item_id, done=done)
+        for effect in effects if not done else ():
+            # A call that no response of this connection made: one of the history to start from, or of another client.
+            if isinstance(effect, e.ItemUpdate) and isinstance(effect.item, FunctionCallItem):
+                self._remember(effect.item)
+        return effects
 
     def _on_item_retrieved(self, event: s.ItemRetrieved, _: float) -> Effects:
         return translate.update(event.item, "completed")
@@ -346,12 +351,16 @@ class RealtimeProtocol:
         return event_id, effects
 
     def _opened(self, call: e.FunctionCall) -> e.FunctionCall:
-        self._open_calls[call.call_id] = FunctionCallItem(
-            item_id=call.item_id or call.call_id, call_id=call.call_id, name=call.name, arguments=call.arguments
+        item_id = call.item_id or call.call_id
+        self._remember(
+            FunctionCallItem(item_id=item_id, call_id=call.call_id, name=call.name, arguments=call.arguments)
         )
+        return call
+
+    def _remember(self, call: FunctionCallItem) -> None:
+        self._open_calls[call.call_id] = call
         while len(self._open_calls) > _MAX_OPEN_CALLS:
             del self._open_calls[next(iter(self._open_calls))]
-        return call
 
     def _answered(self, call_id: str, output: str, *, origin: Literal["local", "server"]) -> Effects:
         # Once: what was shown when it was sent needs no showing when it is echoed.

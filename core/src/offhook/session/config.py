@@ -19,15 +19,17 @@ def initial_config(
 ) -> SessionConfig:
     """Give the config that a session of ``agent`` starts with.
 
-    The agent says what its instructions and tools are, and its voice unless one was chosen. Everything else is from
-    ``config``, which beats ``settings.session``, which beats ``DEFAULT_CONFIG``.
+    The agent says what its instructions and tools are, and its voice unless one was chosen; tools of ``config`` (those
+    that the service runs itself) stand beside the agent's. Everything else is from ``config``, which beats
+    ``settings.session``, which beats ``DEFAULT_CONFIG``.
     """
     base = settings.session.over(DEFAULT_CONFIG) if settings else DEFAULT_CONFIG
     base = config.over(base) if config else base
     chosen = base.audio.output.voice
     voice = AudioOutput(voice=agent.voice) if agent.voice is not None and not isinstance(chosen, str) else AudioOutput()
+    beside = base.tools if isinstance(base.tools, tuple) else ()
     return SessionConfig(
         instructions=agent.instructions or UNSET,
-        tools=tuple(tool.to_wire() for tool in agent.tools),
+        tools=(*(tool.to_wire() for tool in agent.tools), *beside),
         audio=AudioConfig(output=voice),
     ).over(base)

@@ -206,6 +206,7 @@ class RealtimeSession:
 
     def _begin(self) -> None:
         self._clear()
+        self._emitter.begin()
         self._reading = Reading(self._emitter.events)
         # A method named after an event handles it; all others pass through as they are.
         self._listening = [
