@@ -7,7 +7,49 @@ import json
 import random
 from typing import Any
 
-SENTENCE = ["Of", "course,", "that", "is", "easy", "to", "change.", "Your", "table", "for", "two", "is", "now", "booked", "at", "half", "past", "seven,", "next", "to", "the", "window,", "and", "I", "have", "told", "the", "kitchen", "about", "the", "nut", "allergy;", "shall", "I", "also", "send", "a", "reminder", "an", "hour", "before?"]
+SENTENCE = [
+    "Of",
+    "course,",
+    "that",
+    "is",
+    "easy",
+    "to",
+    "change.",
+    "Your",
+    "table",
+    "for",
+    "two",
+    "is",
+    "now",
+    "booked",
+    "at",
+    "half",
+    "past",
+    "seven,",
+    "next",
+    "to",
+    "the",
+    "window,",
+    "and",
+    "I",
+    "have",
+    "told",
+    "the",
+    "kitchen",
+    "about",
+    "the",
+    "nut",
+    "allergy;",
+    "shall",
+    "I",
+    "also",
+    "send",
+    "a",
+    "reminder",
+    "an",
+    "hour",
+    "before?",
+]
 
 
 def spoken_turn(turn: int = 0, *, audio_bytes: int = 4800, deltas: int = 200) -> list[str]:

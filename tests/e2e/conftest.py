@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from e2e_tools import ROOT, Environment, run
+from refusals import KEY, Offhook, Refusal, refused
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +45,32 @@ def _uv() -> None:
 def clean_environ() -> dict[str, str]:
     """The process's environment without anything that would configure offhook."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("OFFHOOK_", "OPENAI_"))}
+
+
+@pytest.fixture
+def offhook(clean_environ: dict[str, str], tmp_path: Path) -> Offhook:
+    """Run ``offhook`` in an empty folder; it has to refuse, and to say why in the way that goes for every refusal."""
+
+    def run(*arguments: str | Path, **environ: str) -> Refusal:
+        return refused(*arguments, cwd=tmp_path, environ={**clean_environ, "OPENAI_API_KEY": KEY, **environ})
+
+    return run
+
+
+@pytest.fixture
+def emulator_url(clean_environ: dict[str, str]) -> Iterator[str]:
+    """An emulator that takes one key, which is ``right`` and not ours."""
+    command = [sys.executable, "-m", "offhook", "emulator", "--port", "0", "--voice", "scripted", "--api-key", "right"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=clean_environ) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().split("listening on ")[1].strip()
+        finally:
+            process.terminate()
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """A port that somebody else listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]

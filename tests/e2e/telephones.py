@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import httpx2
 import pytest
 import uvicorn
 from attrs import define, field
@@ -189,6 +190,14 @@ async def office(voice: Voice | None = None, **options: Any) -> AsyncGenerator[O
 
 def _emulator(voice: Voice | None, wire: Wire, **options: Any) -> Emulator:
     return Emulator(voice=voice or ScriptedVoice(), replies=Rules(), observer=wire.note, sip_port=0, **options)
+
+
+@asynccontextmanager
+async def placed_call(url: str, *, key: str = KEY) -> AsyncGenerator[tuple[str, httpx2.AsyncClient]]:
+    """Let an emulator's caller without a telephone call; gives the call's id, and a client for ``/emulator/calls``."""
+    headers = {"Authorization": f"Bearer {key}"}
+    async with httpx2.AsyncClient(base_url=url.removesuffix("/v1"), headers=headers) as http:
+        yield (await http.post("/emulator/calls")).json()["id"], http
 
 
 class _Server(uvicorn.Server):

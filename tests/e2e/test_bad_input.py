@@ -5,71 +5,13 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from attrs import frozen
 from e2e_tools import ROOT
+from refusals import Offhook
 
 QUESTION = ROOT / "plugins" / "emulator" / "src" / "offhook_emulator" / "question.wav"
-KEY = "sk-never-to-be-seen"
-
-
-@frozen
-class Refusal:
-    """What a command that failed said."""
-
-    code: int
-    said: str
-
-
-Offhook = Callable[..., Refusal]
-
-
-@pytest.fixture
-def offhook(clean_environ: dict[str, str], tmp_path: Path) -> Offhook:
-    """Run ``offhook`` in an empty folder, and hold what it says to the rules that go for every refusal."""
-
-    def run(*arguments: str | Path, **environ: str) -> Refusal:
-        command = [sys.executable, "-m", "offhook", *map(str, arguments)]
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            cwd=tmp_path,
-            env={**clean_environ, "OPENAI_API_KEY": KEY, **environ},
-        )
-        said = done.stderr.strip()
-        assert done.returncode != 0
-        assert said.startswith("offhook: ")
-        assert "\n\n" not in said
-        assert "Traceback" not in done.stdout + done.stderr
-        assert KEY not in done.stdout + done.stderr
-        return Refusal(done.returncode, said)
-
-    return run
-
-
-@pytest.fixture
-def emulator_url(clean_environ: dict[str, str]) -> Iterator[str]:
-    """An emulator that takes one key, which is not ours."""
-    command = [sys.executable, "-m", "offhook", "emulator", "--port", "0", "--voice", "scripted", "--api-key", "right"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=clean_environ) as process:
-        assert process.stdout is not None
-        try:
-            yield process.stdout.readline().split("listening on ")[1].strip()
-        finally:
-            process.terminate()
-
-
-@pytest.fixture
-def taken_port() -> Iterator[int]:
-    """A port that somebody else listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1]
 
 
 def test_a_wrong_key_is_refused_with_what_to_check(offhook: Offhook, emulator_url: str) -> None:
@@ -136,7 +78,8 @@ def test_a_broken_third_party_transport_is_named_and_the_others_still_work(
     checked = subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environ, timeout=60
     )
-    states = {line.split()[0]: line.split()[3] for line in checked.stdout.splitlines()[1:]}
+    table, _capabilities = checked.stdout.split("\n\n")
+    states = {line.split()[0]: line.split()[3] for line in table.splitlines()[1:]}
     assert states["bad"].startswith("broken")
     assert states["websocket"] == states["loopback"] == "loaded"
 

@@ -13,13 +13,14 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import httpx2
 import pytest
 from attrs import define, field, frozen
 from leaks import nothing_left
 from wire import PATIENCE_S
 
 pytest.importorskip("aiortc", reason="the extra [webrtc] is not installed")
+
+from telephones import KEY, placed_call
 
 from offhook import ConnectOptions
 from offhook.audio.devices import AudioDevices, DeviceInfo
@@ -30,7 +31,6 @@ from offhook_webrtc import OpenAIRealtimeWebRTC, WebRTCOptions
 from offhook_websocket import OpenAIRealtimeWebSocket, WebSocketOptions
 
 CYCLES: Final = 200
-KEY: Final = "offline"
 FAR_EMULATOR: Final = Path(__file__).with_name("far_emulator.py")
 
 
@@ -142,15 +142,14 @@ async def webrtc(service: Service) -> AsyncGenerator[Line]:
 @asynccontextmanager
 async def sip(service: Service) -> AsyncGenerator[Line]:
     options = SIPOptions(url=service.url, api_key=KEY)
-    base, key = service.url.removesuffix("/v1"), {"Authorization": f"Bearer {KEY}"}
-    async with httpx2.AsyncClient(base_url=base, headers=key) as http, Calls(options=options) as calls:
+    async with Calls(options=options) as calls:
 
         @asynccontextmanager
         async def call() -> AsyncGenerator[ConnectOptions]:
-            call_id = (await http.post("/emulator/calls")).json()["id"]
-            await calls.accept(call_id, {"type": "realtime"})
-            yield ConnectOptions(call_id=call_id)
-            await calls.hangup(call_id)
+            async with placed_call(service.url) as (call_id, _):
+                await calls.accept(call_id, {"type": "realtime"})
+                yield ConnectOptions(call_id=call_id)
+                await calls.hangup(call_id)
 
         yield Line(lambda: OpenAIRealtimeSIP(options), call)
 

@@ -118,27 +118,13 @@ async def until_printed(process: asyncio.subprocess.Process, start: str) -> str:
     raise AssertionError(f"it ended before it said {start!r}: {complaints.decode()}")
 
 
+@pytest.mark.usefixtures("pulse")
 async def test_a_question_into_the_microphone_is_answered_from_the_loudspeaker(
-    transport: str,
-    pulse: None,
-    emulator_url: str,
-    ears: Voice,
-    clean_environ: dict[str, str],
-    tmp_path: Path,
+    transport: str, emulator_url: str, ears: Voice, clean_environ: dict[str, str], tmp_path: Path
 ) -> None:
     question, heard = read_wav(QUESTION).at(soundcard.RATE_HZ).pcm, ""
-    command = [
-        *OFFHOOK,
-        "talk",
-        "--transport",
-        transport,
-        "--url",
-        emulator_url,
-        "--microphone",
-        "mic",
-        "--speaker",
-        "Speaker",
-    ]
+    devices = ("--microphone", "mic", "--speaker", "Speaker")
+    command = (*OFFHOOK, "talk", "--transport", transport, "--url", emulator_url, *devices)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": tmp_path}
     environ = {**clean_environ, "OPENAI_API_KEY": "any"}
     async with soundcard.process(*command, env=environ, **pipes) as talk, recording() as tape:
@@ -156,7 +142,8 @@ async def test_a_question_into_the_microphone_is_answered_from_the_loudspeaker(
     assert (talk.returncode, complaints) == (0, b"")
 
 
-async def test_devices_are_listed_by_the_names_that_talk_takes(pulse: None, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("pulse")
+def test_devices_are_listed_by_the_names_that_talk_takes(tmp_path: Path) -> None:
     lines = run([*OFFHOOK, "devices"], cwd=tmp_path).splitlines()
     rows = [line.split() for line in lines]
     assert ["microphone", "Mic", "yes", "miniaudio"] in rows
@@ -164,22 +151,18 @@ async def test_devices_are_listed_by_the_names_that_talk_takes(pulse: None, tmp_
     assert ["loudspeaker", "MicFeed", "miniaudio"] in rows
 
 
-async def test_the_demo_holds_the_same_conversation_over_either_transport(
-    transport: str, ears: Voice, clean_environ: dict[str, str], tmp_path: Path
+async def test_the_demo_holds_the_same_conversation_over_webrtc(
+    ears: Voice, clean_environ: dict[str, str], tmp_path: Path
 ) -> None:
-    answer = tmp_path / "answer.wav"
-    shown = run(
-        [*OFFHOOK, "demo", "--transport", transport, "--output", answer],
-        cwd=tmp_path,
-        env={**clean_environ, "COLUMNS": "200"},
-    )
+    pytest.importorskip("offhook_webrtc.transport", reason="webrtc is not installed")
+    command = [*OFFHOOK, "demo", "--transport", "webrtc", "--output", "answer.wav"]
+    shown = run(command, cwd=tmp_path, env={**clean_environ, "COLUMNS": "200"})
     assert "you What is the weather in Paris?" in shown
-    assert re.search(r"tool get_weather\(\{\"city\": \"Paris\"\}\) → It is sunny", shown)
+    assert 'tool get_weather({"city": "Paris"}) → It is sunny in Paris' in shown
     assert re.search(r"connect +end of speech → first audio +total +audio in +audio out\n", shown)
-    wav = read_wav(answer)
-    assert wav.rate_hz == 24_000
-    assert 2500 < wav.duration_ms < 6000
-    assert await written(ears, wav.pcm, wav.rate_hz) == ANSWER
+    answer = read_wav(tmp_path / "answer.wav")
+    assert answer.rate_hz == 24_000
+    assert await written(ears, answer.pcm, answer.rate_hz) == ANSWER
 
 
 @pytest.mark.parametrize("kind", ["devices", "talk"])

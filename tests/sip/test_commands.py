@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from typer.testing import CliRunner
 
-from offhook.errors import ConfigError, OffhookError
+from offhook.errors import AuthenticationError, ConfigError, OffhookError
 from offhook_sip.agents import load_agent
 from offhook_sip.commands import calls as command
 from offhook_sip.errors import CallNotFound
@@ -110,6 +110,12 @@ def test_error_inside_the_agents_module_is_not_hidden(tmp_path):
 def test_serve_without_a_secret_says_where_to_get_one(run, desk):
     with pytest.raises(ConfigError, match="OPENAI_WEBHOOK_SECRET"):
         run("serve", "--agent", desk)
+
+
+def test_serve_without_a_key_says_so_before_anybody_calls(run, desk, sender, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY")
+    with pytest.raises(AuthenticationError, match="Set OPENAI_API_KEY"):
+        run("serve", "--agent", desk, "--secret", sender.secret)
 
 
 def test_serve_without_the_web_server_says_what_to_install(run, desk, monkeypatch):

@@ -104,6 +104,20 @@ def test_a_check_that_finds_a_broken_plugin_beside_a_good_one_tells_both_and_exi
     assert "Traceback" not in done.stderr
 
 
+def test_a_check_shows_what_each_that_works_can_do_more_than_the_weakest(offhook):
+    offhook.site.transport("acme")
+    offhook.site.transport("bad", "raise RuntimeError")
+    assert "CAPABILITY" not in offhook("transports").stdout
+    _, compared = offhook("transports", "--check").stdout.split("\n\n")
+    names, *flags = [line.split() for line in compared.splitlines()]
+    column = names.index("acme")
+    assert "bad" not in names
+    shown = {flag[0]: flag[column] for flag in flags}
+    assert (shown["turn_model"], shown["images"], shown["mcp"]) == ("response", "yes", "-")
+    assert (shown["deliveries"], shown["input_formats"]) == ("silent,speak", "pcm")
+    assert "full_duplex" not in shown  # nobody here has it
+
+
 @pytest.mark.parametrize("version", ["(1, 0)", "(1, 9)"])
 def test_a_check_that_finds_nothing_wrong_exits_with_0(offhook, version):
     offhook.site.transport("acme", offhook.site.good.replace("(1, 0)", version))

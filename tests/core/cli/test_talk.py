@@ -57,6 +57,13 @@ def printed(shown):
 # What it takes
 
 
+def test_the_session_is_the_configured_one(command, tmp_path):
+    (tmp_path / "offhook.toml").write_text('[session.audio.output]\nvoice = "cedar"\n')
+    assert command("--transport", "loopback").exit_code == 0
+    session, _ = command.began
+    assert session._config.audio.output.voice == "cedar"
+
+
 def test_ctrl_c_is_how_a_conversation_ends_well(command):
     found = command("--transport", "loopback", "--url", "ws://there", "--microphone", "mic", "--speaker", "spe")
     assert (found.exit_code, found.output) == (0, "")

@@ -29,13 +29,19 @@ def test_no_key_is_refused_with_where_one_is_looked_for(key):
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(401, AuthenticationError), (403, AuthenticationError), (404, ConnectError), (500, ConnectError)]
+    ("status", "kind"),
+    [(401, AuthenticationError), (403, AuthenticationError), (404, ConnectError), (500, ConnectError)],
 )
 def test_b25_a_refusal_carries_status_code_and_the_providers_words(status, kind):
     error = refusal(URL, status, '{"error": {"message": "No such model.", "code": "model_not_found"}}')
     assert type(error) is kind
     assert (error.status, error.code) == (status, "model_not_found")
     assert f"HTTP {status}: No such model." in str(error)
+
+
+def test_a_call_that_is_not_there_is_told_with_what_to_check():
+    error = refusal(URL, 404, '{"error": {"message": "No call found.", "code": "call_id_not_found"}}')
+    assert str(error).endswith("No call found. Check the id: the call may be over.")
 
 
 def test_an_empty_body_is_told_by_the_reason_phrase():

@@ -947,7 +947,14 @@ def test_a_recorded_stream_tells_the_words_and_the_call(recordings):
 def test_a_call_of_the_history_to_start_from_shows_its_output_too():
     """No response of this connection made it, so it is known by its item alone."""
     protocol = RealtimeProtocol()
-    call = {"id": "item_1", "type": "function_call", "call_id": "c", "name": "f", "arguments": "{}", "status": "completed"}
+    call = {
+        "id": "item_1",
+        "type": "function_call",
+        "call_id": "c",
+        "name": "f",
+        "arguments": "{}",
+        "status": "completed",
+    }
     output = {"id": "item_2", "type": "function_call_output", "call_id": "c", "output": "42"}
     for item in (call, output):
         for stage in ("added", "done"):

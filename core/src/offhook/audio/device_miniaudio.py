@@ -76,7 +76,8 @@ class _OpenDevice:
             self._device.start(callback)
         except miniaudio.MiniaudioError as error:
             self.close()
-            raise unusable(direction, device, error) from error
+            # It raises words and a number.
+            raise unusable(direction, device, ", ".join(map(str, error.args))) from error
         if self._device.backend == "Null":
             # What the library falls back to where there is nothing: it swallows what it is given.
             self.close()

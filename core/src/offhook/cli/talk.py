@@ -20,7 +20,9 @@ from offhook.cli.media import Question, transport_for
 from offhook.cli.screen import Screen
 from offhook.errors import OffhookError
 from offhook.events import Event, SessionReady
+from offhook.hookspecs import RealtimeTransportLayer
 from offhook.session import RealtimeSession
+from offhook.settings import load_settings
 from offhook.tool import function_tool
 
 
@@ -72,7 +74,7 @@ def talk(
     if microphone is not None or speaker is not None:
         raise typer.BadParameter("with --question nothing is recorded or played: leave out --microphone and --speaker.")
     conversation = Conversation(Question(read_wav(question)))
-    session = RealtimeSession(AGENT, transport=transport_for(transport, conversation.ends), url=url)
+    session = _session(transport_for(transport, conversation.ends), url)
     asyncio.run(hold(conversation, session, output, Screen()))
 
 
@@ -87,12 +89,17 @@ async def hold(conversation: Conversation, session: RealtimeSession, output: Pat
     return report
 
 
+def _session(transport: RealtimeTransportLayer, url: str | None) -> RealtimeSession:
+    # Beside a transport that is made already, a session reads no config file unless it is given.
+    return RealtimeSession(AGENT, transport=transport, url=url, settings=load_settings())
+
+
 def _talk(transport: str | None, url: str | None, microphone: str | None, speaker: str | None) -> None:
     you, agent = Level(), Level()
     audio = quiet_devices().tapped(recorded=you.hear, played=agent.hear)
     chosen: dict[str, Any] = {"input_device": microphone, "output_device": speaker}
     needed = {option: name for option, name in chosen.items() if name is not None}
-    session = RealtimeSession(AGENT, transport=transport_for(transport, needed, {"devices": audio}), url=url)
+    session = _session(transport_for(transport, needed, {"devices": audio}), url)
     devices = Devices(audio=audio, microphone=microphone, speaker=speaker)
     # Ctrl-C is how it ends.
     with contextlib.suppress(KeyboardInterrupt):

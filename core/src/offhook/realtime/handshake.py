@@ -11,6 +11,8 @@ from offhook.realtime.codec import as_object, loads
 #: A header of the application's own that says who it is, in place of the bearer key (Azure: ``api-key``).
 _OWN_AUTHORIZATION: Final = frozenset({"authorization", "api-key"})
 _FORBIDDEN: Final = frozenset({401, 403})
+#: The code for a sideband whose call there is not.
+_NO_CALL: Final = "call_id_not_found"
 #: As much of an answer that is no error object as helps.
 _SHOWN: Final = 200
 
@@ -37,7 +39,8 @@ def refusal(url: str, status: int, body: str, *, what: str = "the connection", r
     where = f"{without_secrets(url)} refused {what} with HTTP {status}{f': {detail}' if detail else ''}"
     if status in _FORBIDDEN:
         return AuthenticationError(f"{where}. Check the API key and what it may do.", status=status, code=code)
-    return ConnectError(f"{where}. Check the url and the model.", status=status, code=code)
+    remedy = "Check the id: the call may be over." if code == _NO_CALL else "Check the url and the model."
+    return ConnectError(f"{where}. {remedy}", status=status, code=code)
 
 
 def provider_error(body: str) -> tuple[str, str | None]:

@@ -12,11 +12,13 @@ import typer
 from attrs import evolve
 
 from offhook.errors import OffhookError
+from offhook.realtime.channel import resolve_key
 from offhook.settings import Settings, load_settings, options_for
 from offhook_sip.accept import build_initial_config
 from offhook_sip.agents import load_agent
 from offhook_sip.app import webhook_app
 from offhook_sip.calls import DECLINE, Calls
+from offhook_sip.keys import check_key, key_of_the_environment
 from offhook_sip.options import SIPOptions
 from offhook_sip.receptionist import Receptionist
 
@@ -63,6 +65,8 @@ def serve(
     answering = load_agent(agent)
 
     async def run() -> None:
+        # Nobody should have to call first for that to be known.
+        check_key(await resolve_key(options.api_key or key_of_the_environment), options.headers)
         async with Calls(options=options) as client:
             receptionist = Receptionist(answering, client, greeting=greet, options=options, settings=settings)
             app = webhook_app(receptionist, secret=secret or options.webhook_secret)
