@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from soundcard import sound_server
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -49,5 +48,7 @@ def corpus() -> Path:
 @pytest.fixture(scope="module")
 def pulse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A sound server with a virtual microphone and a virtual loudspeaker (``soundcard``)."""
+    from soundcard import sound_server  # the websocket suite also runs without the folder that has it
+
     with sound_server(tmp_path_factory.mktemp("pulse")):
         yield

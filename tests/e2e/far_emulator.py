@@ -9,6 +9,7 @@ import asyncio
 import json
 import sys
 
+from aioice import ice
 from attrs import asdict
 from leaks import Belongings, hear_complaints
 
@@ -17,8 +18,10 @@ from offhook_emulator.replies.rules import Rules
 from offhook_emulator.server import Emulator
 from offhook_emulator.voice.scripted import ScriptedVoice
 
-#: How long it waits for a caller who was answered and does not come. Half a minute would do the same, later.
-CONNECT_S = 2.0
+#: How long it waits for a caller who was answered and does not come, and how often it asks one who came whether they are
+#: still there: a caller who stops in the middle of the handshake cannot say goodbye. Half a minute, and every five seconds,
+#: would do the same, later.
+CONNECT_S, CONSENT_S = 2.0, 0.3
 
 
 def holds(emulator: Emulator) -> dict[str, object]:
@@ -29,7 +32,7 @@ def holds(emulator: Emulator) -> dict[str, object]:
 
 
 async def main() -> None:
-    webrtc._CONNECT_S = CONNECT_S
+    webrtc._CONNECT_S, ice.CONSENT_INTERVAL = CONNECT_S, CONSENT_S
     complaints = hear_complaints()
     asked = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(asked), sys.stdin)
