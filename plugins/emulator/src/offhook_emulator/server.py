@@ -125,6 +125,8 @@ class Emulator:
         if self._server and self._serving:
             self._server.should_exit = True
             await self._serving
+        # An offer that was being answered meanwhile has become a call.
+        await self._switchboard.calls.close()
 
     def _config(self) -> uvicorn.Config:
         options: dict[str, Any] = dict(self._tls)
