@@ -212,6 +212,17 @@ def _open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
+async def _offer_and_leave(url: str) -> None:
+    """Be gone before the answer comes. (A peer that is given up while it gathers leaks, but that is the caller's end.)"""
+    caller = Caller()
+    await caller.peer.setLocalDescription(await caller.peer.createOffer())
+    headers = {**KEY, "Content-Type": "application/sdp"}
+    async with httpx2.AsyncClient(timeout=0.02) as client:
+        with suppress(httpx2.TimeoutException):
+            await client.post(f"{url}/realtime/calls", content=caller.peer.localDescription.sdp, headers=headers)
+    await caller.close()
+
+
 async def test_nothing_is_left_of_a_call_whenever_it_ends(emulate: Emulate) -> None:
     async with emulate() as wire, calling(wire):
         pass  # the first one loads what the others use
@@ -223,10 +234,7 @@ async def test_nothing_is_left_of_a_call_whenever_it_ends(emulate: Emulate) -> N
             async with calling(wire) as caller:
                 caller.ask(STORY)
                 await caller.until("output_audio_buffer.started")
-            caller = Caller()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(caller.call(wire.url, None), 0.03)
-            await caller.close()
+            await _offer_and_leave(wire.url)
     assert asyncio.all_tasks() == before
     assert _open_files() == files
 
