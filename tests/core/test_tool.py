@@ -14,16 +14,19 @@ from typing import Any
 import attrs
 import pytest
 
+from offhook.agent import RealtimeAgent
+from offhook.context import RunContext, ToolContext
 from offhook.errors import ToolError
 from offhook.events import FunctionCall
-from offhook.tool import DEFAULT_TIMEOUT_S, RunContext, as_output, function_tool
+from offhook.function import as_output
+from offhook.tool import DEFAULT_TIMEOUT_S, function_tool
 
 CALL = FunctionCall(call_id="call_1", name="tool", arguments="")
-CONTEXT = RunContext(context={"user": "Ada"}, call=CALL, history=lambda: ("item",))
+CONTEXT = ToolContext(context={"user": "Ada"}, agent=RealtimeAgent(name="A"), call=CALL, history=lambda: ("item",))
 
 
 async def run(tool, **arguments):
-    return await tool.invoke(CONTEXT, json.dumps(arguments))
+    return as_output(await tool.invoke(CONTEXT, json.dumps(arguments)))
 
 
 @function_tool

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from replay import Frame, Recording, load, serving
+from replay import serving
 
-from offhook.agent import RealtimeAgent
 from offhook.items import FunctionCallItem, InputText, MessageItem, OutputText
+from offhook.recording import Recording, read_recording, recorded_agent
 from offhook.session import RealtimeSession
-from offhook.tool import FunctionTool, RunContext
 from offhook_websocket import OpenAIRealtimeWebSocket, WebSocketOptions
+
+Frame = Mapping[str, Any]
 
 PATIENCE_S = 30.0
 #: OpenAI and Azure OpenAI: 19 streams.
@@ -42,7 +44,7 @@ OURS = [
 
 @pytest.fixture
 def recording(corpus, request) -> Recording:
-    return load(corpus / "streams" / f"{request.param}.jsonl")
+    return read_recording(corpus / "streams" / f"{request.param}.jsonl")
 
 
 def transport(url: str, **options: Any) -> OpenAIRealtimeWebSocket:
@@ -61,7 +63,7 @@ async def test_a_recorded_stream_runs_through_the_session_whole_in_order_and_wit
             whole.set()
 
     async with serving(recording) as url, asyncio.timeout(PATIENCE_S):
-        session = RealtimeSession(agent_of(recording), transport=transport(url), call_id=call_of(recording))
+        session = RealtimeSession(recorded_agent(recording), transport=transport(url), call_id=call_of(recording))
         session.on("*", hear)
         session.on("error", events.append)
         async with session:
@@ -83,7 +85,7 @@ async def test_the_frames_of_other_dialects_are_raw_events_and_no_errors(corpus)
     paths = [path for path in sorted((corpus / "streams").glob("*.jsonl")) if path.stem not in OURS]
     assert len(paths) == 25
     for path in paths:
-        recording = load(path).as_monologue()
+        recording = read_recording(path).as_monologue()
         frames: list[Frame] = []
         errors: list[Any] = []
         async with serving(recording) as url, asyncio.timeout(PATIENCE_S):
@@ -100,22 +102,6 @@ async def test_the_frames_of_other_dialects_are_raw_events_and_no_errors(corpus)
 
 
 # The client's part.
-
-
-def agent_of(recording: Recording) -> RealtimeAgent:
-    """An agent with the recorded tools, which give the recorded outputs."""
-    items = [frame["item"] for frame in recording.sent if frame["type"] == "conversation.item.create"]
-    outputs = {item["call_id"]: item["output"] for item in items if item["type"] == "function_call_output"}
-
-    async def answer(run: RunContext[None], _arguments: str) -> str:
-        return outputs[run.call.call_id]
-
-    config = recording.sent[0]["session"]
-    tools = [
-        FunctionTool(name=tool["name"], description=tool["description"], parameters=tool["parameters"], invoke=answer)
-        for tool in config.get("tools", ())
-    ]
-    return RealtimeAgent(name="A", instructions=config.get("instructions", ""), tools=tools)
 
 
 def call_of(recording: Recording) -> str | None:

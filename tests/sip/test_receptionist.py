@@ -198,5 +198,5 @@ def test_config_that_no_call_can_be_accepted_with_is_known_before_one_rings(call
 
 def test_options_are_those_of_the_config_file_unless_given(calls, tmp_path):
     (tmp_path / "offhook.toml").write_text('[transports.sip]\nmodel = "of-the-file"\n')
-    assert Receptionist(AGENT, calls)._config["model"] == "of-the-file"
-    assert Receptionist(AGENT, calls, options=SIPOptions(model="mine"))._config["model"] == "mine"
+    assert Receptionist(AGENT, calls)._options.model == "of-the-file"
+    assert Receptionist(AGENT, calls, options=SIPOptions(model="mine"))._options.model == "mine"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from offhook import errors, events
     from offhook.agent import RealtimeAgent
+    from offhook.agent_events import AgentEnd, AgentHandoff, AgentStart, ToolEnd, ToolStart
     from offhook.audio.formats import PCM16_24K, PCMA, PCMU, AudioFormat
     from offhook.capabilities import Capabilities
     from offhook.config import (
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         Transcription,
         TurnDetection,
     )
+    from offhook.context import RunContext, ToolContext
     from offhook.errors import OffhookError
     from offhook.events import (
         AudioDone,
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
         WorkDone,
         WorkStarted,
     )
+    from offhook.handoff import Handoff, handoff
     from offhook.hookspecs import (
         SPEC_VERSION,
         ConnectOptions,
@@ -79,21 +82,19 @@ if TYPE_CHECKING:
         OutputAudio,
         OutputText,
     )
+    from offhook.mcp import HostedMcpTool, McpServer
     from offhook.plugins import make_transport
     from offhook.session import RealtimeSession
     from offhook.session.events import (
-        AgentEnd,
-        AgentStart,
         AudioStart,
         AudioStopped,
         HistoryAdded,
         HistoryUpdated,
-        ToolEnd,
-        ToolStart,
+        ToolApprovalRequested,
         TranscriptEvent,
     )
     from offhook.settings import load_settings
-    from offhook.tool import FunctionTool, RunContext, function_tool
+    from offhook.tool import Background, FunctionTool, ToolFailure, function_tool
 
     __version__: str
 
@@ -172,18 +173,19 @@ _NAMES_OF = {
     "offhook.plugins": ("make_transport",),
     "offhook.session": ("RealtimeSession",),
     "offhook.session.events": (
-        "AgentEnd",
-        "AgentStart",
         "AudioStart",
         "AudioStopped",
         "HistoryAdded",
         "HistoryUpdated",
-        "ToolEnd",
-        "ToolStart",
+        "ToolApprovalRequested",
         "TranscriptEvent",
     ),
     "offhook.settings": ("load_settings",),
-    "offhook.tool": ("FunctionTool", "RunContext", "function_tool"),
+    "offhook.tool": ("Background", "FunctionTool", "ToolFailure", "function_tool"),
+    "offhook.agent_events": ("AgentEnd", "AgentHandoff", "AgentStart", "ToolEnd", "ToolStart"),
+    "offhook.context": ("RunContext", "ToolContext"),
+    "offhook.handoff": ("Handoff", "handoff"),
+    "offhook.mcp": ("HostedMcpTool", "McpServer"),
 }
 _MODULES = frozenset({"errors", "events"})
 _MODULE_OF = {name: module for module, names in _NAMES_OF.items() for name in names}
@@ -195,6 +197,7 @@ __all__ = [
     "SPEC_VERSION",
     "UNSET",
     "AgentEnd",
+    "AgentHandoff",
     "AgentStart",
     "AudioConfig",
     "AudioDone",
@@ -206,6 +209,7 @@ __all__ = [
     "AudioStart",
     "AudioStopped",
     "AudioTranscriptDelta",
+    "Background",
     "Capabilities",
     "ConnectOptions",
     "ConnectionChange",
@@ -217,8 +221,10 @@ __all__ = [
     "FunctionCallCancelled",
     "FunctionCallItem",
     "FunctionTool",
+    "Handoff",
     "HistoryAdded",
     "HistoryUpdated",
+    "HostedMcpTool",
     "InputAudio",
     "InputImage",
     "InputText",
@@ -228,6 +234,7 @@ __all__ = [
     "McpApprovalRequest",
     "McpApprovalRequestItem",
     "McpCallItem",
+    "McpServer",
     "McpToolCallCompleted",
     "McpToolsListed",
     "MessageItem",
@@ -252,7 +259,10 @@ __all__ = [
     "SessionUpdated",
     "SpeechStarted",
     "SpeechStopped",
+    "ToolApprovalRequested",
+    "ToolContext",
     "ToolEnd",
+    "ToolFailure",
     "ToolStart",
     "TranscriptDelta",
     "TranscriptEvent",
@@ -268,6 +278,7 @@ __all__ = [
     "errors",
     "events",
     "function_tool",
+    "handoff",
     "hookimpl",
     "hookspec",
     "load_settings",

@@ -2,36 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
 from attrs import field, frozen
 
+from offhook.agent_events import AgentEventTypes
+from offhook.context import RunContext
+from offhook.emitter import Emitter
 from offhook.errors import ToolError
+from offhook.handoff import Handoff
+from offhook.mcp import HostedMcpTool, McpServer
 from offhook.tool import FunctionTool
 
+#: What the agent is told about itself: a text, or a function of the context (a coroutine function too).
+Instructions: TypeAlias = str | Callable[[RunContext[Any]], str | Awaitable[str]]
+#: Agents that may know each other are named by a function, which is called when one of them takes over.
+Handoffs: TypeAlias = Sequence["RealtimeAgent | Handoff"] | Callable[[], Sequence["RealtimeAgent | Handoff"]]
 
-@frozen(kw_only=True)
+
+@frozen(kw_only=True, eq=False)
 class RealtimeAgent:
-    """An agent: its instructions, its voice and its tools.
+    """An agent: its instructions, its voice, its tools, and the agents it may hand the conversation to.
 
-    ``voice`` is one of the service's names; ``None`` leaves the choice to the session config. Raises ``ToolError`` where
-    two tools have one name, or one is no tool.
+    ``prompt`` is the reference of a prompt that the service keeps: ``{"id": …, "version": …, "variables": {…}}``. ``voice`` is
+    one of the service's names; ``None`` leaves the choice to the session config. Raises ``ToolError`` where two tools have
+    one name, or one is no tool.
     """
 
     name: str
-    instructions: str = ""
-    tools: tuple[FunctionTool, ...] = field(default=(), converter=tuple)
+    instructions: Instructions = ""
+    prompt: Mapping[str, Any] | None = None
+    tools: tuple[FunctionTool | HostedMcpTool, ...] = field(default=(), converter=tuple)
+    mcp_servers: tuple[McpServer, ...] = field(default=(), converter=tuple)
+    handoffs: Handoffs = ()
+    #: When to hand over to this agent, for the agents that may.
+    handoff_description: str = ""
     voice: str | None = None
+    _emitter: Emitter = field(init=False, repr=False, factory=lambda: Emitter(AgentEventTypes))
 
     def __attrs_post_init__(self) -> None:
         for tool in self.tools:
-            if not isinstance(tool, FunctionTool):  # pyright: ignore[reportUnnecessaryIsInstance]  # not everyone has a checker
+            if not isinstance(tool, (FunctionTool, HostedMcpTool)):  # pyright: ignore[reportUnnecessaryIsInstance]  # not everyone has a checker
                 raise ToolError(
                     f"agent {self.name!r} was given {tool!r} as a tool. Decorate the function with @function_tool, or pass "
                     "function_tool(…)."
                 )
-        names = [tool.name for tool in self.tools]
+        names = [tool.name for tool in self.tools if isinstance(tool, FunctionTool)]
         doubles = sorted({name for name in names if names.count(name) > 1})
         if doubles:
             raise ToolError(
                 f"agent {self.name!r} has several tools named {', '.join(doubles)}, which the model cannot tell apart. "
                 "Give each a name of its own: function_tool(name=…)."
             )
+
+    def on(self, name: str, listener: Callable[[Any], object]) -> Callable[[], None]:
+        """Call ``listener`` with what this agent does in any session; gives a function that ends it.
+
+        ``name`` is ``agent_start``, ``agent_end``, ``agent_handoff`` (to this agent), ``agent_tool_start`` or
+        ``agent_tool_end``. Raises ``ContractError`` for another one.
+        """
+        return self._emitter.on(name, listener)

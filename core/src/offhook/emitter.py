@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-import inspect
 from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
 from time import perf_counter
 from typing import Any
 
-import pluggy
 from attrs import define, field
 
 from offhook._log import logger
 from offhook.errors import ContractError, SlowConsumer
 from offhook.events import ErrorEvent, Event, RawEvent
 from offhook.hookspecs import event_names
+from offhook.listeners import hooks_of, is_async, is_onlooker, name_of
 from offhook.queues import EventQueue
 
 #: A sync listener that takes longer is named in a warning: it delays audio for everyone.
@@ -66,10 +65,10 @@ class Emitter:
             try:
                 subscriber.call(event)
             except (Exception, asyncio.CancelledError):  # noqa: BLE001  # P9: its failure is its own
-                logger().exception("listener_failed", listener=_name_of(subscriber.owner), on=name)
+                logger().exception("listener_failed", listener=name_of(subscriber.owner), on=name)
             if (took := perf_counter() - began) > SLOW_LISTENER_S:
                 logger().warning(
-                    "listener_blocks_the_loop", listener=_name_of(subscriber.owner), on=name, ms=round(took * 1000)
+                    "listener_blocks_the_loop", listener=name_of(subscriber.owner), on=name, ms=round(took * 1000)
                 )
 
     def _unheard(self, event: Event) -> None:
@@ -87,7 +86,7 @@ class Emitter:
         """
         hook = self._hook(name)
         subscriber = _Subscriber(hook, listener, listener)
-        if _is_async(listener):
+        if is_async(listener):
             worker = self._workers[subscriber] = _Worker(listener, hook)
             subscriber.call = worker.put
         self._add([subscriber])
@@ -112,16 +111,10 @@ class Emitter:
         Raises ``ContractError`` for an unknown hook, a wrong argument, an ``async def`` hook, an object that has none, and
         one that is registered already.
         """
-        label = _name_of(listener)
+        label = name_of(listener)
         if any(subscriber.owner is listener for subscriber in self._all()):
             raise ContractError(f"{label} listens already, and would hear everything twice. Call unregister() first.")
-        found = [_Subscriber(name, _as_listener(impl), listener) for name, impl in self._implementations(listener)]
-        if not found:
-            raise ContractError(
-                f"{label} has no @hookimpl method, so it would hear nothing. Mark its methods with "
-                f"offhook.hookimpl and name them after events, such as audio(self, event)."
-            )
-        self._add(found)
+        self._add([_Subscriber(name, call, listener) for name, call in hooks_of(listener, self.specs)])
 
     def unregister(self, listener: object) -> None:
         """Undo ``register``; one that is not registered is left alone."""
@@ -151,25 +144,6 @@ class Emitter:
             f"The events are: {', '.join(sorted(self._names))}."
         )
 
-    def _implementations(self, listener: object) -> list[tuple[str, Any]]:
-        """Give the listener's hooks and their implementations, once pluggy and we agree that they fit."""
-        # A manager for this one alone: pluggy holds listeners that are equal for the same one.
-        manager = pluggy.PluginManager("offhook")
-        manager.add_hookspecs(self.specs)
-        try:
-            manager.register(listener)
-            manager.check_pending()
-        except pluggy.PluginValidationError as error:
-            raise ContractError(
-                f"{_name_of(listener)} cannot listen: {error} Each hook takes the one argument 'event', for example "
-                f"audio(self, event). The events are: {', '.join(sorted(self._names))}."
-            ) from error
-        hooks = ((name, getattr(manager.hook, name)) for name in sorted(self._names))
-        found = [(name, impl) for name, hook in hooks for impl in hook.get_hookimpls()]
-        for name, impl in found:
-            _refuse_what_never_runs(f"{_name_of(listener)}.{name}", name, impl)
-        return found
-
     def _stop(self, queue: EventQueue) -> None:
         queue.end()
         for subscriber in self._iterators.pop(queue, ()):
@@ -180,16 +154,23 @@ class Emitter:
 
     def _add(self, subscribers: Iterable[_Subscriber]) -> None:
         for subscriber in subscribers:
-            self._table[subscriber.name] = (*self._table.get(subscriber.name, ()), subscriber)
+            self._let_hear(subscriber.name, (*self._table.get(subscriber.name, ()), subscriber))
 
     def _remove(self, subscriber: _Subscriber) -> None:
-        rest = tuple(s for s in self._table.get(subscriber.name, ()) if s is not subscriber)
-        if rest:
-            self._table[subscriber.name] = rest
-        else:
-            self._table.pop(subscriber.name, None)
+        self._let_hear(subscriber.name, [s for s in self._table.get(subscriber.name, ()) if s is not subscriber])
         if worker := self._workers.pop(subscriber, None):
             worker.end()
+
+    def _let_hear(self, name: str, subscribers: Iterable[_Subscriber]) -> None:
+        """Let these, and nobody else, listen for ``name``."""
+        row = [subscriber for subscriber in subscribers if subscriber.owner is not self]
+        if name == ErrorEvent.hook and row and all(is_onlooker(subscriber.owner) for subscriber in row):
+            # Heard by onlookers alone, it has to be told all the same.
+            row.append(_Subscriber(name, self._unheard, self))
+        if row:
+            self._table[name] = tuple(row)
+        else:
+            self._table.pop(name, None)
 
 
 class EventIterator(AsyncIterator[Event]):
@@ -252,7 +233,8 @@ class _Worker:
             self._queue = None
 
     async def _run(self, queue: EventQueue, previous: asyncio.Task[None] | None) -> None:
-        if previous is not None:  # the connection before: its events are heard first
+        # The connection before, if it was in this loop: its events are heard first.
+        if previous is not None and not previous.done():
             await asyncio.wait({previous})
         while True:
             try:
@@ -260,7 +242,7 @@ class _Worker:
             except StopAsyncIteration:
                 return
             except SlowConsumer as error:
-                logger().error("listener_too_slow", listener=_name_of(self._listener), on=self._name, why=str(error))
+                logger().error("listener_too_slow", listener=name_of(self._listener), on=self._name, why=str(error))
                 return
             await self._hear(event)
 
@@ -270,33 +252,6 @@ class _Worker:
         except asyncio.CancelledError:
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
-            logger().exception("listener_failed", listener=_name_of(self._listener), on=self._name)
+            logger().exception("listener_failed", listener=name_of(self._listener), on=self._name)
         except Exception:  # noqa: BLE001  # P9: its failure is its own
-            logger().exception("listener_failed", listener=_name_of(self._listener), on=self._name)
-
-
-def _refuse_what_never_runs(label: str, name: str, impl: Any) -> None:
-    if inspect.iscoroutinefunction(impl.function):
-        raise ContractError(
-            f"{label} is an async function, and hooks are called without awaiting. "
-            f"Make it a plain method, or give the coroutine function to .on({name!r}, …)."
-        )
-    if impl.wrapper or impl.hookwrapper:
-        raise ContractError(f"{label} is a wrapper, and events have nothing to wrap. Make it a plain @hookimpl method.")
-
-
-def _is_async(listener: Callable[[Any], object]) -> bool:
-    # An object with ``async def __call__`` is one too.
-    return inspect.iscoroutinefunction(listener) or inspect.iscoroutinefunction(type(listener).__call__)
-
-
-def _as_listener(impl: Any) -> Callable[[Event], object]:
-    # pluggy lets an implementation take fewer arguments than the specification; with one argument that is all or none.
-    if impl.argnames:
-        return impl.function
-    return lambda _event: impl.function()
-
-
-def _name_of(listener: object) -> str:
-    named = listener if hasattr(listener, "__qualname__") else type(listener)
-    return f"{named.__module__}.{getattr(named, '__qualname__', named)}"
+            logger().exception("listener_failed", listener=name_of(self._listener), on=self._name)

@@ -13,46 +13,57 @@
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
-import json
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from enum import Enum
-from functools import partial
-from typing import Any, Final, Generic, TypeVar, cast, get_origin, overload
+from typing import Any, Final, Literal, TypeAlias, TypedDict, Unpack, overload
 
-import attrs
-from attrs import field, frozen, has
+from attrs import field, frozen
 
-from offhook._threads import run_in_thread
+from offhook import function as functions
+from offhook.context import RunContext, ToolContext
 from offhook.errors import ToolError
 from offhook.events import FunctionCall
-from offhook.items import ConversationItem
-from offhook.schema import Json, Parameters, hints_of, parameters_of
+from offhook.function import Function
+from offhook.schema import Json
 
-ContextT = TypeVar("ContextT")
-Function = Callable[..., Any]
 #: How long a tool may take unless it says otherwise: silence on a call is felt after seconds.
 DEFAULT_TIMEOUT_S: Final = 30.0
 #: What the services take as a function's name.
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
+#: Whether something holds, or a function (a coroutine function too) that tells.
+Enabled: TypeAlias = bool | Callable[[RunContext[Any]], bool | Awaitable[bool]]
+#: Asked with the parsed arguments. With arguments that are no JSON object a person decides, and it is not asked.
+NeedsApproval: TypeAlias = bool | Callable[[ToolContext[Any], Json], bool | Awaitable[bool]]
+#: Looks at the arguments; gives ``None`` to let them pass, or the output that the model reads instead.
+InputCheck: TypeAlias = Callable[[ToolContext[Any], Json], str | Awaitable[str | None] | None]
+#: Looks at the output; gives ``None`` to let it pass, or the one that the model reads instead.
+OutputCheck: TypeAlias = Callable[[ToolContext[Any], str], str | Awaitable[str | None] | None]
+
+
+@frozen
+class Background:
+    """What a tool returns to have its output noted without a reply: the model reads it when it next speaks."""
+
+    output: Any
+
 
 @frozen(kw_only=True)
-class RunContext(Generic[ContextT]):
-    """What a tool is told about where it runs. Take it as the first parameter, and the model does not see it."""
+class ToolFailure:
+    """A call that cannot be answered with a result, for a formatter to put into words for the model.
 
-    #: The object given to the session as ``context``.
-    context: ContextT
-    #: The call being answered.
+    ``kind`` is ``rejected`` (by a person), ``raised``, ``timed_out``, ``malformed`` (the arguments) or ``unknown`` (no such
+    tool); ``message`` are the words that it gets otherwise.
+    """
+
+    kind: Literal["rejected", "raised", "timed_out", "malformed", "unknown"]
     call: FunctionCall
-    _history: Callable[[], Sequence[ConversationItem]] = field(repr=False, alias="history")
+    message: str
+    error: BaseException | None = None
 
-    @property
-    def history(self) -> Sequence[ConversationItem]:
-        """The conversation up to now."""
-        return self._history()
+
+#: Words for the model about a failure; ``None`` leaves it at ``failure.message``.
+FailureFormatter: TypeAlias = Callable[[ToolFailure], str | None]
 
 
 @frozen(kw_only=True)
@@ -63,10 +74,32 @@ class FunctionTool:
     description: str
     #: JSON schema of the arguments.
     parameters: Json
-    #: Runs the tool with the arguments as JSON text; gives the output as text. Raises ``ToolError`` for bad arguments.
-    invoke: Callable[[RunContext[Any], str], Awaitable[str]] = field(repr=False)
+    #: Runs the tool with the arguments as JSON text. Raises ``ToolError`` for bad arguments.
+    invoke: Callable[[ToolContext[Any], str], Awaitable[Any]] = field(repr=False)
     #: After this many seconds the model is told that the tool did not answer; ``None`` waits for ever.
     timeout_s: float | None = DEFAULT_TIMEOUT_S
+    #: Asked when the model is told of its tools, and again when it calls.
+    is_enabled: Enabled = True
+    #: Whether a person must allow the call: ``session.approve`` or ``session.reject``.
+    needs_approval: NeedsApproval = False
+    input_guardrails: Sequence[InputCheck] = ()
+    output_guardrails: Sequence[OutputCheck] = ()
+    #: Whether an interruption of the assistant ends the work too.
+    on_interrupt: Literal["keep", "cancel"] = "keep"
+    #: When the model speaks about the output: at once, when nobody speaks, or when it is asked something next.
+    reply: Literal["now", "when_idle", "never"] = "now"
+    failure_formatter: FailureFormatter | None = field(default=None, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ToolError(
+                f"a tool cannot be named {self.name!r}. Give it a name of up to 64 letters, digits, _ and -: "
+                "function_tool(name=…)."
+            )
+        if self.timeout_s is not None and not self.timeout_s > 0:
+            raise ToolError(
+                f"timeout_s={self.timeout_s} is no time to run in. Give seconds above 0, or None to wait for ever."
+            )
 
     def to_wire(self) -> Json:
         """Give the definition that the model is shown."""
@@ -78,126 +111,48 @@ class FunctionTool:
         }
 
 
-@overload
-def function_tool(function: Function, /) -> FunctionTool: ...
+class ToolOptions(TypedDict, total=False):
+    """What ``function_tool`` may be told, each as the field of ``FunctionTool``."""
+
+    name: str | None
+    description: str | None
+    timeout_s: float | None
+    is_enabled: Enabled
+    needs_approval: NeedsApproval
+    input_guardrails: Sequence[InputCheck]
+    output_guardrails: Sequence[OutputCheck]
+    on_interrupt: Literal["keep", "cancel"]
+    reply: Literal["now", "when_idle", "never"]
+    failure_formatter: FailureFormatter | None
 
 
 @overload
-def function_tool(
-    *, name: str | None = None, description: str | None = None, timeout_s: float | None = DEFAULT_TIMEOUT_S
-) -> Callable[[Function], FunctionTool]: ...
+def function_tool(function: Function, /, **options: Unpack[ToolOptions]) -> FunctionTool: ...
+
+
+@overload
+def function_tool(**options: Unpack[ToolOptions]) -> Callable[[Function], FunctionTool]: ...
 
 
 def function_tool(
-    function: Function | None = None,
-    /,
-    *,
-    name: str | None = None,
-    description: str | None = None,
-    timeout_s: float | None = DEFAULT_TIMEOUT_S,
+    function: Function | None = None, /, **options: Unpack[ToolOptions]
 ) -> FunctionTool | Callable[[Function], FunctionTool]:
-    """Make a tool of a function; a decorator, with or without arguments.
+    """Make a tool of a function; a decorator, with or without ``ToolOptions``.
 
     The schema comes from the signature, descriptions from the docstring (its first paragraph, and an ``Args:`` section). A
-    plain function runs in a thread, a coroutine function on the loop. A first parameter annotated ``RunContext`` is filled
-    in by the session. Raises ``ToolError`` for a signature that JSON cannot fill.
+    plain function runs in a thread, a coroutine function on the loop. A first parameter annotated ``ToolContext`` (or
+    ``RunContext``) is filled in by the session. Raises ``ToolError`` for a signature that JSON cannot fill.
     """
     if function is None:
-        return partial(_make, name=name, description=description, timeout_s=timeout_s)
-    return _make(function, name=name, description=description, timeout_s=timeout_s)
+        return lambda function: _make(function, options)
+    return _make(function, options)
 
 
-def _make(function: Function, *, name: str | None, description: str | None, timeout_s: float | None) -> FunctionTool:
-    if timeout_s is not None and not timeout_s > 0:
-        raise ToolError(f"timeout_s={timeout_s} is no time to run in. Give seconds above 0, or None to wait for ever.")
-    # A partial's own docstring is about partials.
-    summary, arguments = _read_docstring(inspect.getdoc(getattr(function, "func", function)) or "")
-    context = _context_parameter(function)
-    parameters = parameters_of(function, arguments, skip=frozenset({context} if context else ()))
-    return FunctionTool(
-        name=_checked_name(function, name),
-        description=description or summary,
-        parameters=parameters.schema,
-        invoke=partial(_invoke, function, parameters, context),
-        timeout_s=timeout_s,
-    )
-
-
-def _checked_name(function: Function, given: str | None) -> str:
-    name = given or str(getattr(function, "__name__", ""))
-    if not _NAME.fullmatch(name):
-        raise ToolError(
-            f"{function!r} cannot be a tool named {name!r}. Give it a name of up to 64 letters, digits, _ and -: "
-            "function_tool(name=…)."
-        )
-    return name
-
-
-async def _invoke(
-    function: Function, parameters: Parameters, context_name: str | None, context: RunContext[Any], arguments: str
-) -> str:
-    keywords = parameters.structure(_parse(arguments))
-    if context_name is not None:
-        keywords[context_name] = context
-    call = partial(function, **keywords)
-    result = call() if _is_async(function) else await run_in_thread(call, name=f"offhook tool {context.call.name}")
-    # Whatever the function looked like: a decorator may have made a plain one of a coroutine function.
-    return as_output(await result if inspect.isawaitable(result) else result)
-
-
-def _is_async(function: Function) -> bool:
-    # An object with ``async def __call__`` is one too.
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
-
-
-def as_output(result: Any) -> str:
-    """Give a tool's result as the text the model reads: strings as they are, everything else as JSON."""
-    if isinstance(result, str):
-        return result
-    if isinstance(result, (bytes, bytearray, memoryview)):
-        raise ToolError("a tool gave bytes, which the model cannot read. Give text, or something JSON can carry.")
-    return json.dumps(result, ensure_ascii=False, default=_as_json)
-
-
-def _as_json(value: Any) -> Any:
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, (set, frozenset)):
-        return list(cast("set[Any]", value))
-    if has(cast("type[Any]", type(value))):
-        return attrs.asdict(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.asdict(value)
-    return str(value)
-
-
-def _parse(arguments: str) -> Json:
-    try:
-        value = json.loads(arguments or "{}")
-    except ValueError as error:
-        raise ToolError(f"the arguments are not JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise ToolError(f"the arguments are no JSON object but {type(value).__name__}")
-    return cast("Json", value)
-
-
-def _context_parameter(function: Function) -> str | None:
-    first = next(iter(inspect.signature(function).parameters), None)
-    if first is None:
-        return None
-    hint = hints_of(function).get(first)
-    return first if hint is RunContext or get_origin(hint) is RunContext else None
-
-
-_ARGS_SECTION: Final = re.compile(r"^(?:Args|Arguments|Parameters):\s*$", re.MULTILINE)
-_ARGUMENT: Final = re.compile(r"^\s+\**(\w+)(?:\s*\([^)]*\))?:\s*(.+(?:\n\s{8,}\S.*)*)", re.MULTILINE)
-
-
-def _read_docstring(doc: str) -> tuple[str, dict[str, str]]:
-    """Split a docstring into its first paragraph and its ``Args:`` section."""
-    before, *section = _ARGS_SECTION.split(doc, maxsplit=1)
-    summary = " ".join(before.split("\n\n", 1)[0].split())
-    if not section:
-        return summary, {}
-    body = re.split(r"^\S", section[0], maxsplit=1, flags=re.MULTILINE)[0]
-    return summary, {name: " ".join(text.split()) for name, text in _ARGUMENT.findall(body)}
+def _make(function: Function, options: ToolOptions) -> FunctionTool:
+    signature = functions.read(function)
+    given: dict[str, Any] = {
+        **options,
+        "name": options.get("name") or str(getattr(function, "__name__", "")),
+        "description": options.get("description") or signature.description,
+    }
+    return FunctionTool(parameters=signature.parameters.schema, invoke=signature.call, **given)

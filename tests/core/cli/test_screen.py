@@ -11,7 +11,8 @@ from rich.console import Console
 from offhook.cli.conversation import Report
 from offhook.cli.screen import Screen
 from offhook.events import AudioInterrupted, ErrorEvent, FunctionCall, SpeechStarted
-from offhook.session.events import ToolEnd, TranscriptEvent
+from offhook.agent_events import ToolEnd
+from offhook.session.events import TranscriptEvent
 
 
 def words(text, role="assistant", *, final=False):

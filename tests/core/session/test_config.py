@@ -37,8 +37,8 @@ def voice(name):
 AGENT = RealtimeAgent(name="A")
 
 
-def test_the_default_finds_turns_by_meaning_and_writes_down_what_the_user_says():
-    config = initial_config(AGENT)
+async def test_the_default_finds_turns_by_meaning_and_writes_down_what_the_user_says():
+    config = await initial_config(AGENT)
     assert config.audio.input.turn_detection == TurnDetection(type="semantic_vad")
     assert config.audio.input.transcription == Transcription()
     assert config.audio == DEFAULT_CONFIG.audio
@@ -54,27 +54,29 @@ def test_the_default_finds_turns_by_meaning_and_writes_down_what_the_user_says()
         (Settings(session=detection("from the file")), detection("from the program"), "from the program"),
     ],
 )
-def test_the_program_beats_the_file_which_beats_the_default(settings, config, expected):
-    assert initial_config(AGENT, config, settings).audio.input.turn_detection.type == expected
+async def test_the_program_beats_the_file_which_beats_the_default(settings, config, expected):
+    assert (await initial_config(AGENT, config, settings)).audio.input.turn_detection.type == expected
 
 
-def test_what_is_switched_off_stays_off():
+async def test_what_is_switched_off_stays_off():
     off = SessionConfig(audio=AudioConfig(input=AudioInput(turn_detection=None)))
-    assert initial_config(AGENT, None, Settings(session=off)).audio.input.turn_detection is None
-    assert initial_config(AGENT, off, Settings(session=detection("server_vad"))).audio.input.turn_detection is None
+    assert (await initial_config(AGENT, None, Settings(session=off))).audio.input.turn_detection is None
+    assert (
+        await initial_config(AGENT, off, Settings(session=detection("server_vad")))
+    ).audio.input.turn_detection is None
 
 
-def test_each_place_says_only_what_it_sets():
+async def test_each_place_says_only_what_it_sets():
     settings = Settings(session=SessionConfig(tool_choice="required", instructions="from the file"))
-    config = initial_config(AGENT, SessionConfig(tool_choice="none"), settings)
+    config = await initial_config(AGENT, SessionConfig(tool_choice="none"), settings)
     assert config.tool_choice == "none"
     assert config.instructions == "from the file"
     assert config.audio.input.transcription == Transcription()
 
 
-def test_the_agents_instructions_and_tools_are_the_agents():
+async def test_the_agents_instructions_and_tools_are_the_agents():
     agent = RealtimeAgent(name="A", instructions="from the agent", tools=[look])
-    config = initial_config(agent, SessionConfig(instructions="from the program"))
+    config = await initial_config(agent, SessionConfig(instructions="from the program"))
     assert config.instructions == "from the agent"
     assert config.tools == (look.to_wire(),)
 
@@ -83,9 +85,9 @@ def test_the_agents_instructions_and_tools_are_the_agents():
     ("agents", "chosen", "expected"),
     [(None, UNSET, UNSET), ("marin", UNSET, "marin"), ("marin", "cedar", "cedar"), (None, "cedar", "cedar")],
 )
-def test_a_voice_that_was_chosen_beats_the_agents(agents, chosen, expected):
-    assert initial_config(RealtimeAgent(name="A", voice=agents), voice(chosen)).audio.output.voice == expected
-    assert initial_config(RealtimeAgent(name="A", voice=agents), None, Settings(session=voice(chosen))).audio.output.voice == expected  # fmt: skip
+async def test_a_voice_that_was_chosen_beats_the_agents(agents, chosen, expected):
+    assert (await initial_config(RealtimeAgent(name="A", voice=agents), voice(chosen))).audio.output.voice == expected
+    assert (await initial_config(RealtimeAgent(name="A", voice=agents), None, Settings(session=voice(chosen)))).audio.output.voice == expected  # fmt: skip
 
 
 async def test_the_initial_config_is_what_the_service_is_told(line):

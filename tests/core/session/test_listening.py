@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
+from offhook.agent_events import AgentEnd, AgentStart
 from offhook.errors import ContractError, SlowConsumer
 from offhook.events import ConnectionChange, TurnDone, TurnStarted
-from offhook.session.events import AgentEnd, AgentStart
 
 PATIENCE_S = 5.0
 

@@ -9,6 +9,7 @@ import pytest
 from attrs import evolve
 
 from offhook.agent import RealtimeAgent
+from offhook.agent_events import AgentEnd
 from offhook.audio.formats import PCM16_24K
 from offhook.errors import AlreadyConnected, ConnectCancelled, ConnectError, NotConnected, Unsupported
 from offhook.events import (
@@ -24,14 +25,7 @@ from offhook.events import (
 )
 from offhook.items import FunctionCallItem, InputAudio, InputImage, InputText, MessageItem, OutputAudio, OutputText
 from offhook.realtime.capabilities import REALTIME_CAPABILITIES
-from offhook.session.events import (
-    AgentEnd,
-    AudioStart,
-    AudioStopped,
-    HistoryAdded,
-    HistoryUpdated,
-    TranscriptEvent,
-)
+from offhook.session.events import AudioStart, AudioStopped, HistoryAdded, HistoryUpdated, TranscriptEvent
 
 PATIENCE_S = 5.0
 WHERE = {"response_id": "resp_1", "item_id": "reply", "output_index": 0, "content_index": 0}
@@ -334,7 +328,7 @@ async def test_p10_words_of_an_interrupted_turn_are_forgotten_with_it(line):
         it.ends(status="cancelled")
         await it.heard.until(AgentEnd)
         await it.settled()
-        assert not it.session._captions._open
+        assert not it.session._parts.chronicle.captions._open
 
 
 async def test_a_turn_that_only_calls_tools_ends_without_words(line):

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import itertools
 import threading
 from collections import Counter
 
 import pytest
 
+from offhook.agent_events import ToolEnd, ToolStart
+from offhook.context import ToolContext
 from offhook.errors import ToolError, Unsupported
-from offhook.events import ErrorEvent, FunctionCallCancelled, TurnDone
-from offhook.session import tools as tools_module
-from offhook.session.events import ToolEnd, ToolStart
-from offhook.tool import FunctionTool, RunContext, function_tool
+from offhook.events import ErrorEvent, FunctionCallCancelled, TurnDone, TurnStarted
+from offhook.session import tasks as tasks_module
+from offhook.tool import FunctionTool, function_tool
 
 PATIENCE_S = 5.0
 USER = contextvars.ContextVar("USER", default="nobody")
@@ -73,7 +75,7 @@ async def bad() -> bytes:
 @pytest.fixture(autouse=True)
 def short_grace(monkeypatch):
     """Some tools here ignore being stopped."""
-    monkeypatch.setattr(tools_module, "_GRACE_S", 0.01)
+    monkeypatch.setattr(tasks_module, "_GRACE_S", 0.01)
 
 
 def outputs_of(line):
@@ -231,15 +233,39 @@ async def test_a_plain_function_does_not_block_the_session(line):
         assert it.outputs == [("call_1", "went on")]
 
 
-async def test_a_repeated_call_is_run_and_answered_once(line):
+async def test_b32_a_call_repeated_while_its_tool_runs_is_run_and_answered_once(line):
     async with line(tools=[look]) as it:
         it.calls("look", "call_1")
         it.calls("look", "call_1")
-        await it.heard.until(ToolEnd)
-        it.calls("look", "call_1")
         it.calls("look", "call_2")
         await it.heard.until(ToolEnd, 2)
+        await it.settled()
         assert Counter(call_id for call_id, _ in it.outputs) == {"call_1": 1, "call_2": 1}
+
+
+async def test_b32_a_call_repeated_after_its_answer_gets_the_stored_output_and_runs_nothing(line):
+    numbers = itertools.count(1)
+
+    @function_tool
+    def count(by: dict) -> int:
+        """Count."""
+        return next(numbers)
+
+    async with line(tools=[count]) as it:
+        await one(it, "count", '{"by": {"a": 1, "b": 2.0}}')
+        it.calls("count", "call_1", '{"by": {"b": 2, "a": 1.0}}')
+        await it.far.received("conversation.item.create", 2)
+        assert it.outputs == [("call_1", "1")] * 2
+        assert len(it.heard.of(ToolStart)) == 1
+
+
+async def test_b32_another_call_under_a_used_id_is_an_error_and_is_not_answered(line):
+    async with line(tools=[look]) as it:
+        await one(it, "look")
+        it.calls("look", "call_1", '{"else": 1}')
+        await it.heard.until(ErrorEvent)
+        assert it.heard.of(ErrorEvent)[0].code == "call_id_reused"
+        assert len(it.outputs) == 1
 
 
 async def test_a_call_runs_with_the_tools_of_the_agent_it_was_made_to(line):
@@ -247,9 +273,25 @@ async def test_a_call_runs_with_the_tools_of_the_agent_it_was_made_to(line):
     async with line(tools=[look]) as it:
         it.calls("look", "call_1")
         await it.heard.until(ToolStart)
-        it.session.agent = type(it.agent)(name="B")
+        await it.session.update_agent(type(it.agent)(name="B"))
         await it.heard.until(ToolEnd)
         assert it.outputs == [("call_1", "seen here")]
+
+
+async def test_b31_a_call_of_an_older_response_runs_with_the_tools_of_the_agent_whose_turn_it_was(line):
+    async with line(tools=[look]) as it:
+        it.begins("resp_1")
+        await it.heard.until(TurnStarted)
+        await it.session.update_agent(type(it.agent)(name="B"))
+        it.calls("look", "call_1", response="resp_1")
+        it.ends("resp_1")
+        await it.heard.until(ToolEnd)
+        assert it.outputs == [("call_1", "seen here")]
+        assert it.heard.of(ToolEnd)[0].agent is it.agent
+        it.begins("resp_2")
+        it.calls("look", "call_2", response="resp_2")
+        await it.far.received("conversation.item.create", 2)
+        assert it.outputs[1] == ("call_2", "There is no tool named look.")
 
 
 # What a tool is given.
@@ -259,7 +301,7 @@ async def test_a_tool_is_told_the_context_the_call_and_the_history(line):
     told = []
 
     @function_tool
-    async def where(run: RunContext[str]) -> str:
+    async def where(run: ToolContext[str]) -> str:
         told.append(run)
         return "x"
 
@@ -368,7 +410,7 @@ async def test_where_replies_cannot_be_asked_for_every_output_says_that_it_wants
     transport = wire.transport(capabilities=attrs.evolve(REALTIME_CAPABILITIES, request_response=False))
     sent = []
 
-    async def send(call, output, start_response=True):
+    async def send(call, output, start_response=True, *, delivery=None):
         sent.append((call.call_id, start_response))
 
     transport.send_function_call_output = send

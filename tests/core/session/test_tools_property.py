@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from offhook.events import FunctionCallCancelled, TurnDone
-from offhook.session import tools as tools_module
+from offhook.session import tasks as tasks_module
 from offhook.tool import function_tool
 
 PATIENCE_S = 5.0
@@ -62,7 +62,7 @@ CALLS = st.lists(st.tuples(st.sampled_from(sorted(BEHAVIOURS)), FATES), max_size
 
 @pytest.fixture(autouse=True)
 def short_grace(monkeypatch):
-    monkeypatch.setattr(tools_module, "_GRACE_S", 0.01)
+    monkeypatch.setattr(tasks_module, "_GRACE_S", 0.01)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

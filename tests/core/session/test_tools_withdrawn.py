@@ -8,10 +8,11 @@ import threading
 
 import pytest
 
+from offhook.agent_events import ToolEnd, ToolStart
+from offhook.context import ToolContext
 from offhook.events import ErrorEvent, FunctionCallCancelled
-from offhook.session import tools as tools_module
-from offhook.session.events import ToolEnd, ToolStart
-from offhook.tool import RunContext, function_tool
+from offhook.session import tasks as tasks_module
+from offhook.tool import function_tool
 
 PATIENCE_S = 5.0
 
@@ -25,7 +26,7 @@ async def look() -> str:
 @pytest.fixture(autouse=True)
 def short_grace(monkeypatch):
     """Some tools here ignore being stopped."""
-    monkeypatch.setattr(tools_module, "_GRACE_S", 0.01)
+    monkeypatch.setattr(tasks_module, "_GRACE_S", 0.01)
 
 
 # By the service.
@@ -74,7 +75,7 @@ async def test_a_call_that_is_withdrawn_before_its_tool_began_never_runs(line):
         assert "response.create" not in it.far.kinds
 
 
-async def test_a_withdrawn_call_whose_tool_does_not_stop_is_not_answered_either(line):
+async def test_a_withdrawn_call_whose_task_does_not_stop_is_not_answered_either(line):
     go_on = asyncio.Event()
 
     @function_tool
@@ -216,7 +217,7 @@ async def test_call_ids_of_the_connection_before_mean_nothing_on_the_next(line):
 
 async def test_a_tool_may_close_its_own_session(line, caplog):
     @function_tool
-    async def hang_up(run: RunContext[list]) -> str:
+    async def hang_up(run: ToolContext[list]) -> str:
         await run.context[0].close()
         went_on.set()
         return "bye"
@@ -231,7 +232,7 @@ async def test_a_tool_may_close_its_own_session(line, caplog):
     assert it.transport.status == "disconnected"
     assert it.outputs == []
     assert [event.reason for event in it.heard.of(FunctionCallCancelled)] == ["closed"]
-    assert "tool_does_not_stop" not in caplog.text, "it waited for itself"
+    assert "task_does_not_stop" not in caplog.text, "it waited for itself"
 
 
 async def test_a_tool_that_does_not_stop_holds_up_the_end_for_a_while_only_and_is_named(line, caplog):
@@ -253,7 +254,7 @@ async def test_a_tool_that_does_not_stop_holds_up_the_end_for_a_while_only_and_i
             await it.session.close()
             assert it.transport.status == "disconnected"
     go_on.set()
-    assert "tool_does_not_stop" in caplog.text
+    assert "task_does_not_stop" in caplog.text
     assert "offhook tool stubborn" in caplog.text
 
 

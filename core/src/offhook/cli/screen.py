@@ -15,7 +15,8 @@ from rich.text import Text
 from offhook import events as e
 from offhook.cli.conversation import Report
 from offhook.cli.levels import FLOOR_DB, Level
-from offhook.session.events import ToolEnd, TranscriptEvent
+from offhook.agent_events import ToolEnd
+from offhook.session.events import TranscriptEvent
 
 Role: TypeAlias = Literal["user", "assistant"]
 

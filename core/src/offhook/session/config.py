@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from offhook.agent import RealtimeAgent
 from offhook.config import UNSET, AudioConfig, AudioInput, AudioOutput, SessionConfig, Transcription, TurnDetection
+from offhook.context import RunContext
+from offhook.session.prepare import ReadyAgent, prepare
 from offhook.settings import Settings
 
 #: What a conversation wants unless told otherwise: turns found by meaning, and the user's words written down.
@@ -14,22 +16,32 @@ DEFAULT_CONFIG: Final = SessionConfig(
 )
 
 
-def initial_config(
-    agent: RealtimeAgent, config: SessionConfig | None = None, settings: Settings | None = None
-) -> SessionConfig:
-    """Give the config that a session of ``agent`` starts with.
-
-    The agent says what its instructions and tools are, and its voice unless one was chosen; tools of ``config`` (those
-    that the service runs itself) stand beside the agent's. Everything else is from ``config``, which beats
-    ``settings.session``, which beats ``DEFAULT_CONFIG``.
-    """
+def base_config(config: SessionConfig | None = None, settings: Settings | None = None) -> SessionConfig:
+    """Give what the session is told whoever speaks: ``config`` beats ``settings.session``, which beats the default."""
     base = settings.session.over(DEFAULT_CONFIG) if settings else DEFAULT_CONFIG
-    base = config.over(base) if config else base
+    return config.over(base) if config else base
+
+
+def agent_config(ready: ReadyAgent, base: SessionConfig) -> SessionConfig:
+    """Lay an agent over ``base``.
+
+    The agent says what its instructions, prompt and tools are, and its voice unless one was chosen; tools of ``base`` (those
+    that the service runs itself) stand beside the agent's.
+    """
     chosen = base.audio.output.voice
-    voice = AudioOutput(voice=agent.voice) if agent.voice is not None and not isinstance(chosen, str) else AudioOutput()
+    voice = ready.agent.voice if ready.agent.voice is not None and not isinstance(chosen, str) else UNSET
     beside = base.tools if isinstance(base.tools, tuple) else ()
     return SessionConfig(
-        instructions=agent.instructions or UNSET,
-        tools=(*(tool.to_wire() for tool in agent.tools), *beside),
-        audio=AudioConfig(output=voice),
+        instructions=ready.instructions or UNSET,
+        prompt=ready.agent.prompt or UNSET,
+        tools=(*ready.to_wire(), *beside),
+        audio=AudioConfig(output=AudioOutput(voice=voice)),
     ).over(base)
+
+
+async def initial_config(
+    agent: RealtimeAgent, config: SessionConfig | None = None, settings: Settings | None = None, *, context: Any = None
+) -> SessionConfig:
+    """Give the config that a session of ``agent`` starts with, for a call that is accepted before there is a session."""
+    ready = await prepare(agent, RunContext(context=context, agent=agent, history=tuple))
+    return agent_config(ready, base_config(config, settings))

@@ -8,50 +8,39 @@ from typing import ClassVar, Literal
 from attrs import field, frozen
 
 from offhook.agent import RealtimeAgent
+from offhook.agent_events import AgentEventTypes
 from offhook.events import Event, FunctionCall
 from offhook.hookspecs import RealtimeTransportEventTypes, hookspec
-from offhook.items import ConversationItem
+from offhook.items import ConversationItem, McpApprovalRequestItem
 from offhook.tool import FunctionTool
 
 
 @frozen(kw_only=True)
-class AgentStart(Event):
-    """The agent began a turn."""
+class ToolApprovalRequested(Event):
+    """A call waits for a person: ``session.approve(event)`` or ``session.reject(event)``.
 
-    hook: ClassVar[str] = "agent_start"
+    Of a function tool, ``tool`` and ``call`` are given; of a hosted MCP tool, which the service runs, ``item``.
+    """
+
+    hook: ClassVar[str] = "tool_approval_requested"
     agent: RealtimeAgent
-    turn_id: str
+    tool: FunctionTool | None = None
+    call: FunctionCall | None = None
+    item: McpApprovalRequestItem | None = None
+    #: The connection that it belongs to.
+    origin: object = field(repr=False)
 
+    @property
+    def tool_name(self) -> str:
+        """The tool's name; of a hosted one, with its server's label."""
+        if self.item is not None:
+            return f"{self.item.server_label}/{self.item.name}"
+        return self.tool.name if self.tool else ""
 
-@frozen(kw_only=True)
-class AgentEnd(Event):
-    """The agent ended a turn. ``text`` is the last thing it said or wrote in it, empty if it only called tools."""
-
-    hook: ClassVar[str] = "agent_end"
-    agent: RealtimeAgent
-    turn_id: str
-    text: str = ""
-
-
-@frozen(kw_only=True)
-class ToolStart(Event):
-    """A tool is about to run."""
-
-    hook: ClassVar[str] = "agent_tool_start"
-    agent: RealtimeAgent
-    tool: FunctionTool
-    call: FunctionCall
-
-
-@frozen(kw_only=True)
-class ToolEnd(Event):
-    """A tool's output was sent."""
-
-    hook: ClassVar[str] = "agent_tool_end"
-    agent: RealtimeAgent
-    tool: FunctionTool
-    call: FunctionCall
-    output: str
+    @property
+    def arguments(self) -> str:
+        """What the model wants to call it with, as JSON text."""
+        return self.call.arguments if self.call else self.item.arguments if self.item else ""
 
 
 @frozen(kw_only=True)
@@ -107,24 +96,12 @@ class HistoryUpdated(Event):
         return self._history()
 
 
-class RealtimeSessionEventTypes(RealtimeTransportEventTypes):
-    """What a session tells: every event of its transport, and these."""
+class RealtimeSessionEventTypes(AgentEventTypes, RealtimeTransportEventTypes):
+    """What a session tells: every event of its transport, what its agents do, and these."""
 
     @hookspec
-    def agent_start(self, event: AgentStart) -> None:
-        """The agent began a turn."""
-
-    @hookspec
-    def agent_end(self, event: AgentEnd) -> None:
-        """The agent ended a turn."""
-
-    @hookspec
-    def agent_tool_start(self, event: ToolStart) -> None:
-        """A tool is about to run."""
-
-    @hookspec
-    def agent_tool_end(self, event: ToolEnd) -> None:
-        """A tool's output was sent."""
+    def tool_approval_requested(self, event: ToolApprovalRequested) -> None:
+        """A call waits for a person."""
 
     @hookspec
     def audio_start(self, event: AudioStart) -> None:

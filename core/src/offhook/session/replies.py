@@ -25,6 +25,7 @@ class Replies:
     #: The turn under way, in which more calls may come.
     _turn: str | None = field(init=False, default=None)
     _calls: dict[str, _Calls] = field(init=False, factory=dict[str, _Calls])
+    _parked: set[str] = field(init=False, factory=set[str])
 
     def turn_started(self, turn_id: str) -> bool:
         """A turn began; the one before is over, even if its end got lost."""
@@ -41,8 +42,19 @@ class Replies:
         """A call waits for its output. Calls without a turn stand alone."""
         self._calls.setdefault(_turn_of(call), _Calls()).open.add(call.call_id)
 
+    def parked(self, call: FunctionCall) -> bool:
+        """The call will be answered, but not soon: the others of its turn do not wait for it."""
+        turn = _turn_of(call)
+        if calls := self._calls.get(turn):
+            calls.open.discard(call.call_id)
+        self._parked.add(call.call_id)
+        return self._due(turn)
+
     def answered(self, call: FunctionCall, *, wanted: bool) -> bool:
         """The call has its output, or will never have one."""
+        if call.call_id in self._parked:  # it stands alone
+            self._parked.discard(call.call_id)
+            return wanted
         turn = _turn_of(call)
         if calls := self._calls.get(turn):
             calls.open.discard(call.call_id)

@@ -4,39 +4,28 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
+
+from attrs import evolve
 
 from offhook import events as e
 from offhook.agent import RealtimeAgent
 from offhook.config import SessionConfig
 from offhook.emitter import Emitter, EventIterator
-from offhook.hookspecs import (
-    ApiKey,
-    ConnectOptions,
-    RealtimeTransportEventTypes,
-    RealtimeTransportLayer,
-    event_names,
-)
+from offhook.errors import AlreadyConnected, ConnectCancelled, NotConnected
+from offhook.hookspecs import ApiKey, ConnectOptions, RealtimeTransportLayer
 from offhook.items import ConversationItem, InputImage, MessageItem
 from offhook.plugins import make_transport
 from offhook.session import usage
-from offhook.session.captions import Captions
-from offhook.session.config import initial_config
-from offhook.session.events import (
-    AgentEnd,
-    AgentStart,
-    AudioStart,
-    AudioStopped,
-    HistoryAdded,
-    HistoryUpdated,
-    RealtimeSessionEventTypes,
-)
-from offhook.session.history import History
+from offhook.session.approvals import Decision, Standing
+from offhook.session.config import agent_config, base_config
+from offhook.session.conversation import Conversation
+from offhook.session.events import RealtimeSessionEventTypes, ToolApprovalRequested
+from offhook.session.parts import Handler, Parts
+from offhook.session.prepare import prepare
 from offhook.session.reading import Reading
-from offhook.session.tools import ToolRunner
 from offhook.settings import Settings, load_settings
-
-_TRANSPORT_EVENTS: Final = sorted(event_names(RealtimeTransportEventTypes) - {"raw_event"})
+from offhook.tool import FailureFormatter
 
 
 class RealtimeSession:
@@ -62,29 +51,36 @@ class RealtimeSession:
         model: str | None = None,
         call_id: str | None = None,
         settings: Settings | None = None,
+        failure_formatter: FailureFormatter | None = None,
     ) -> None:
         """Make a session, disconnected.
 
         ``transport`` is a name (default: the one in ``offhook.toml``) or a transport. ``config`` beats the config file's
         ``[session]``, which beats ``DEFAULT_CONFIG``. ``context`` is handed to tools. ``history`` is what was said before.
+        ``failure_formatter`` puts failures of tools, and rejections, into words for the model.
         Raises ``PluginError`` and ``ConfigError``.
         """
         if transport is None or isinstance(transport, str):
             settings = settings or load_settings()
             transport = make_transport(transport, settings=settings)
         self.transport = transport
-        self.agent = agent
         self.context = context
         self.usage = e.Usage()
-        self._config = initial_config(agent, config, settings)
+        self._first = agent
+        self._config = base_config(config, settings)
         self._options = ConnectOptions(
-            api_key=api_key, url=url, model=model, call_id=call_id, config=self._config, initial_history=history
+            api_key=api_key, url=url, model=model, call_id=call_id, initial_history=tuple(history)
         )
+        self._formatter = failure_formatter
+        self._standing: Standing = {}
         self._emitter = Emitter(RealtimeSessionEventTypes)
         self._listening: list[Callable[[], None]] = []
         self._carries_raw = False
         self._reading: Reading | None = None
-        self._clear()
+        self._parts: Parts | None = None
+        #: Counts ``close()``: one that comes while the agent is made ready ends that ``connect()``.
+        self._closed = 0
+        self._preparing = False
 
     # The connection.
 
@@ -98,11 +94,18 @@ class RealtimeSession:
         await self.close()
 
     async def connect(self) -> None:
-        """Connect, and return when the service has accepted the config. Raises what the transport raises."""
-        if self.transport.status == "disconnected":
-            self._begin()
+        """Connect, and return when the service has accepted the config.
+
+        The agent's instructions and tools are worked out first. Raises ``ToolError`` where two of them have one name,
+        what the agent's own functions raise, and what the transport raises.
+        """
+        if self._preparing or self.transport.status != "disconnected":
+            status = "connecting" if self._preparing else self.transport.status
+            raise AlreadyConnected(f"the transport is {status}, and its connection is untouched. close() it first.")
+        parts = await self._begin()
+        options = evolve(self._options, config=agent_config(parts.first, self._config))
         try:
-            await self.transport.connect(self._options)
+            await self.transport.connect(options)
         except BaseException:
             if self.transport.status == "disconnected":
                 self._stop_listening()
@@ -110,17 +113,25 @@ class RealtimeSession:
 
     async def close(self) -> None:
         """Stop the tools, disconnect, and end every ``async for``. Idempotent, and possible from within a tool."""
-        self._tools.abandon("closed")
+        self._closed += 1
+        if self._parts is None:
+            return
+        self._parts.end("closed")
         # Once our connection is over, the transport may serve another session.
         if self._listening:
             await self.transport.close()
             self._stop_listening()
-        await self._tools.wait_stopped()
+        await self._parts.conversation.tasks.wait_stopped()
+
+    @property
+    def agent(self) -> RealtimeAgent:
+        """The agent that is in charge; before the session connects, the one that it begins with."""
+        return self._parts.agents.current.agent if self._parts else self._first
 
     @property
     def history(self) -> tuple[ConversationItem, ...]:
         """The conversation so far, in order."""
-        return self._history.items
+        return self._parts.conversation.history.items if self._parts else ()
 
     @property
     def muted(self) -> bool | None:
@@ -187,32 +198,60 @@ class RealtimeSession:
         if self.transport.capabilities.truncate == "client":
             self.transport.played(ms)  # type: ignore[attr-defined]  # the flag says that it is there
 
+    # What the application decides.
+
+    async def update_agent(self, agent: RealtimeAgent, *, speak_first: bool = False) -> None:
+        """Hand the conversation to ``agent`` and, with ``speak_first``, have it say something.
+
+        Calls of turns that began before are served by the agent that they were made to. Raises ``ToolError`` where two of
+        its tools have one name, ``ImmutableConfig`` where the model cannot be told who it is now, and then nothing changed.
+        """
+        await self._live("update_agent()").handoffs.to(agent)
+        if speak_first:
+            await self.transport.request_response()
+
+    async def approve(self, request: ToolApprovalRequested, *, always: bool = False) -> None:
+        """Let a call go on; with ``always``, all later calls of that tool by that agent too.
+
+        A request that was decided stays so. Raises ``ToolError`` for one of an earlier connection.
+        """
+        await self._live("approve()").approvals.decide(request, Decision(approved=True), always=always)
+
+    async def reject(self, request: ToolApprovalRequested, *, message: str | None = None, always: bool = False) -> None:
+        """Refuse a call; the model reads ``message``. Otherwise like ``approve``."""
+        decision = Decision(approved=False, message=message)
+        await self._live("reject()").approvals.decide(request, decision, always=always)
+
     # What happens.
 
-    def _clear(self) -> None:
-        """Forget what belongs to one connection."""
-        self._history = History()
-        self._captions = Captions()
-        self._tools = ToolRunner(
-            emit=self._emitter.emit,
-            transport=self.transport,
-            history=lambda: self._history.items,
-            context=self.context,
-        )
-        self._speaking = False
-        # At the pace of speech, audio of an item still comes after the service has said its last word on it.
-        flags = self.transport.capabilities
-        self._paced = flags.output_pacing == "realtime" and "output" in flags.speech_events
+    def _live(self, operation: str) -> Parts:
+        if self._parts is None:
+            raise NotConnected(operation, self.transport.status)
+        return self._parts
 
-    def _begin(self) -> None:
-        self._clear()
+    async def _begin(self) -> Parts:
+        """Make the parts of a new connection and let them hear the transport."""
+        conversation = Conversation(self.transport, self._emitter.emit, self.context)
+        closed, self._preparing = self._closed, True
+        try:
+            ready = await prepare(self._first, conversation.run_context(self._first))
+        finally:
+            self._preparing = False
+        if closed != self._closed:
+            raise ConnectCancelled(
+                "the session was closed while its agent was made ready. Connect again if you want it."
+            )
+        self._parts = parts = Parts(conversation, self._config, ready, self._standing, self._formatter)
         self._emitter.begin()
         self._reading = Reading(self._emitter.events)
-        # A method named after an event handles it; all others pass through as they are.
-        self._listening = [
-            self.transport.on(name, getattr(self, f"_on_{name}", self._emitter.emit)) for name in _TRANSPORT_EVENTS
-        ]
+        routes = {
+            **parts.routes(),
+            "usage_update": (self._count_usage, conversation.emit),
+            "connection_change": (conversation.emit, self._on_connection_change),
+        }
+        self._listening = [self.transport.on(name, _in_order(handlers)) for name, handlers in routes.items()]
         self._carry_raw()
+        return parts
 
     def _carry_raw(self) -> None:
         """Let raw frames through once someone wants them: there are more of them than of anything else."""
@@ -230,88 +269,21 @@ class RealtimeSession:
         self._emitter.end()
 
     def _on_connection_change(self, event: e.ConnectionChange) -> None:
-        self._emitter.emit(event)
-        if event.status == "disconnected":
-            self._tools.abandon("closed" if event.reason == "requested" else "connection_lost")
+        if event.status == "disconnected" and self._parts:
+            self._parts.end("closed" if event.reason == "requested" else "connection_lost")
             self._stop_listening()
 
-    def _on_turn_started(self, event: e.TurnStarted) -> None:
-        self._speaking = False
-        self._emitter.emit(event)
-        self._emitter.emit(AgentStart(agent=self.agent, turn_id=event.turn_id))
-        self._tools.turn_started(event.turn_id)
-
-    def _on_turn_done(self, event: e.TurnDone) -> None:
-        self._captions.end_turn(event.turn_id)
-        self._emitter.emit(event)
-        self._emitter.emit(AgentEnd(agent=self.agent, turn_id=event.turn_id, text=_last_words(event.output)))
-        self._tools.turn_done(event.turn_id)
-
-    def _on_audio(self, event: e.AudioEvent) -> None:
-        if not (self._speaking or self._paced):
-            self._speaking = True
-            self._emitter.emit(AudioStart(agent=self.agent))
-        self._emitter.emit(event)
-
-    def _on_audio_done(self, event: e.AudioDone) -> None:
-        self._speaking = False
-        self._emitter.emit(event)
-        if not self._paced:
-            self._emitter.emit(AudioStopped(agent=self.agent))
-
-    def _on_output_speech_started(self, event: e.OutputSpeechStarted) -> None:
-        self._emitter.emit(event)
-        if self._paced:
-            self._emitter.emit(AudioStart(agent=self.agent))
-
-    def _on_output_speech_stopped(self, event: e.OutputSpeechStopped) -> None:
-        self._emitter.emit(event)
-        if self._paced:
-            self._emitter.emit(AudioStopped(agent=self.agent))
-
-    def _on_audio_interrupted(self, event: e.AudioInterrupted) -> None:
-        self._speaking = False
-        self._emitter.emit(event)
-
-    def _on_audio_transcript_delta(self, event: e.AudioTranscriptDelta) -> None:
-        self._emitter.emit(event)
-        self._emitter.emit(self._captions.add(event))
-
-    def _on_input_transcript_delta(self, event: e.InputTranscriptDelta) -> None:
-        self._emitter.emit(event)
-        caption = self._captions.add(event)
-        if event.final and event.item_id and caption.text:
-            self._show(event.item_id, new=self._history.heard(event.item_id, caption.text))
-        self._emitter.emit(caption)
-
-    def _on_item_update(self, event: e.ItemUpdate) -> None:
-        self._emitter.emit(event)
-        self._show(event.item.item_id, new=self._history.put(event.item, event.previous_item_id))
-
-    def _on_item_deleted(self, event: e.ItemDeleted) -> None:
-        self._emitter.emit(event)
-        if self._history.remove(event.item_id):
-            self._emitter.emit(HistoryUpdated(item_id=event.item_id, history=lambda: self._history.items))
-
-    def _on_function_call(self, event: e.FunctionCall) -> None:
-        self._emitter.emit(event)
-        self._tools.start(event, self.agent)
-
-    def _on_function_call_cancelled(self, event: e.FunctionCallCancelled) -> None:
-        self._tools.cancel(event.call_ids)
-        self._emitter.emit(event)
-
-    def _on_usage_update(self, event: e.UsageUpdate) -> None:
+    def _count_usage(self, event: e.UsageUpdate) -> None:
         self.usage = usage.add(self.usage, event)
-        self._emitter.emit(event)
-
-    def _show(self, item_id: str, *, new: bool) -> None:
-        item = self._history.get(item_id)
-        if new and item is not None:
-            self._emitter.emit(HistoryAdded(item=item))
-        self._emitter.emit(HistoryUpdated(item_id=item_id, history=lambda: self._history.items))
 
 
-def _last_words(output: Sequence[ConversationItem]) -> str:
-    texts = (item.text for item in reversed(output) if isinstance(item, MessageItem))
-    return next((text for text in texts if text), "")
+def _in_order(handlers: Sequence[Handler]) -> Handler:
+    """Give one listener that calls ``handlers`` in turn: audio passes here, and a listener more for each piece is felt."""
+    if len(handlers) == 1:
+        return handlers[0]
+
+    def hear(event: e.Event) -> None:
+        for handler in handlers:
+            handler(event)
+
+    return hear

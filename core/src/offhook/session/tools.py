@@ -1,4 +1,4 @@
-"""Running tools: every call gets exactly one output, whatever the tool does (P7).
+"""Serving the model's calls: every call gets exactly one output, whatever the tool does (P7).
 
 A tool that raises, hangs, is unknown or gets malformed arguments is answered in words, so that the model can go on. A call
 that the service withdrew, or whose connection is gone, gets none.
@@ -6,205 +6,247 @@ that the service withdrew, or whose connection is gone, gets none.
 
 from __future__ import annotations
 
-import asyncio
-from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Final
+from collections.abc import Coroutine
+from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, field
 
-from offhook._log import logger
-from offhook.agent import RealtimeAgent
-from offhook.errors import NotConnected, ToolError
-from offhook.events import ErrorEvent, Event, FunctionCall, FunctionCallCancelled
-from offhook.hookspecs import RealtimeTransportLayer
-from offhook.items import ConversationItem
-from offhook.session.events import ToolEnd, ToolStart
+from offhook.agent_events import ToolEnd, ToolStart
+from offhook.capabilities import Capabilities
+from offhook.context import ToolContext
+from offhook.errors import NotConnected
+from offhook.events import Event, FunctionCall, FunctionCallCancelled, TurnDone, TurnStarted
+from offhook.hookspecs import Delivery
+from offhook.session.agents import Agents
+from offhook.session.approvals import Approvals, Decision
+from offhook.session.calls import Answer, Arrival, Calls
+from offhook.session.conversation import Conversation
+from offhook.session.floor import Floor
+from offhook.session.handoffs import Handoffs
+from offhook.session.prepare import ReadyAgent, holds
 from offhook.session.replies import Replies
-from offhook.tool import FunctionTool, RunContext
-
-#: Calls are remembered so that a repeated one is not run again; this many, so that memory stays flat (P10).
-_REMEMBERED: Final = 256
-#: How long a tool may take to clean up when the session is closed.
-_GRACE_S: Final = 5.0
-
-
-@frozen
-class _Answer:
-    """What to tell the model, and whether to ask for a reply to it."""
-
-    output: str
-    respond: bool = True
+from offhook.session.running import Runner, refused
+from offhook.tool import FunctionTool, ToolFailure
 
 
 @define(eq=False)
-class ToolRunner:
-    """Runs the calls of one connection. Each has a task that answers it, and the tool another, which can be left behind."""
+class Tools:
+    """Serves the calls of one connection, each in a task that answers it."""
 
-    emit: Callable[[Event], None]
-    transport: RealtimeTransportLayer
-    history: Callable[[], Sequence[ConversationItem]]
-    context: Any
-    #: Calls that wait for their output. One that is not here any more is not answered, whatever its tool gives.
-    _open: dict[str, FunctionCall] = field(init=False, factory=dict[str, FunctionCall])
-    _working: dict[str, asyncio.Task[str]] = field(init=False, factory=dict[str, "asyncio.Task[str]"])
-    _seen: OrderedDict[str, None] = field(init=False, factory=OrderedDict[str, None])
+    conversation: Conversation
+    agents: Agents
+    approvals: Approvals
+    handoffs: Handoffs
+    floor: Floor
+    runner: Runner
+    _calls: Calls = field(init=False, factory=Calls)
     _replies: Replies = field(init=False, factory=Replies)
-    _tools: set[asyncio.Task[str]] = field(init=False, factory=set["asyncio.Task[str]"])
-    _chores: set[asyncio.Task[None]] = field(init=False, factory=set["asyncio.Task[None]"])
+    #: Calls that were open when the assistant was interrupted: they are owed an output, and no speech about it.
+    _overtaken: set[str] = field(init=False, factory=set[str])
 
-    def start(self, call: FunctionCall, agent: RealtimeAgent) -> None:
-        """Run the call in a task of its own. A call that was seen before is not run again."""
-        if call.call_id in self._seen:
-            logger().debug("repeated_call_ignored", call_id=call.call_id, tool=call.name)
-            return
-        self._seen[call.call_id] = None
-        if len(self._seen) > _REMEMBERED:
-            self._seen.popitem(last=False)
-        if self.transport.status != "connected":  # it is being closed: an output has no way back
-            self.emit(FunctionCallCancelled(call_ids=(call.call_id,), reason="closed"))
-            return
-        self._open[call.call_id] = call
-        self._replies.called(call)
-        self._do(self._serve(call, agent), f"offhook call {call.name}")
+    # Events.
 
-    def turn_started(self, turn_id: str) -> None:
-        """Calls may come in this turn until it is done."""
-        if self.transport.capabilities.turn_model != "continuous" and self._replies.turn_started(turn_id):
-            self._ask_for_reply()
+    def function_call(self, call: FunctionCall) -> None:
+        """Serve the call in a task of its own. One that was seen before is not run again."""
+        match self._calls.arrive(call):
+            case Arrival.NEW:
+                self._begin(call)
+            case Arrival.ANSWERED:
+                answer = self._calls.answer_to(call.call_id)
+                self._do(self._send_again(call, answer), f"offhook call {call.name}")
+            case Arrival.CONFLICT:
+                self.conversation.fail(
+                    f"the model called {call.name!r} under the id {call.call_id!r} of an earlier call that was another one. "
+                    "It is not run.",
+                    "call_id_reused",
+                )
+            case Arrival.KNOWN:
+                pass
 
-    def turn_done(self, turn_id: str) -> None:
-        """No more calls will come in this turn; if all have their outputs, a reply is due."""
-        if self._replies.turn_done(turn_id):
-            self._ask_for_reply()
-
-    def cancel(self, call_ids: Sequence[str]) -> None:
-        """The service withdrew these calls: stop them, and send nothing."""
-        for call_id in call_ids:
-            call = self._withdraw(call_id)
+    def function_call_cancelled(self, event: FunctionCallCancelled) -> None:
+        """The service withdrew calls: stop them, and send nothing."""
+        for call_id in event.call_ids:
+            self.runner.stop(call_id)
+            call = self._calls.withdraw(call_id)
             if call is not None and self._replies.answered(call, wanted=False):
                 self._ask_for_reply()
 
+    def turn_started(self, event: TurnStarted) -> None:
+        """Calls may come in this turn until it is done."""
+        if self._flags.turn_model != "continuous" and self._replies.turn_started(event.turn_id):
+            self._ask_for_reply()
+
+    def turn_done(self, event: TurnDone) -> None:
+        """No more calls will come in this turn; if all have their outputs, a reply is due."""
+        if self._replies.turn_done(event.turn_id):
+            self._ask_for_reply()
+
+    def audio_interrupted(self, _: Event) -> None:
+        """The assistant was interrupted. Calls go on, unless their tool says otherwise."""
+        self._overtaken.update(self._calls.open)
+        self.runner.interrupted()
+
     def abandon(self, reason: str) -> None:
-        """The connection is gone: stop all calls, and say which were left without an output."""
-        call_ids = tuple(self._open)
+        """The connection is gone: say which calls were left without an output. Their tasks are ended by whoever says so."""
+        call_ids = tuple(self._calls.open)
         for call_id in call_ids:
-            self._withdraw(call_id)
+            self._calls.withdraw(call_id)
         if call_ids:
-            self.emit(FunctionCallCancelled(call_ids=call_ids, reason=reason))
+            self.conversation.emit(FunctionCallCancelled(call_ids=call_ids, reason=reason))
 
-    async def wait_stopped(self) -> None:
-        """Return when the tools that were stopped have cleaned up. One that ignores it is left behind."""
-        # A tool may close its own session; it must not wait for itself.
-        stopped = self._tools - {asyncio.current_task()}
-        if stopped:
-            _, late = await asyncio.wait(stopped, timeout=_GRACE_S)
-            for task in late:
-                logger().warning("tool_does_not_stop", task=task.get_name(), waited_s=_GRACE_S)
+    # Serving.
 
-    def _withdraw(self, call_id: str) -> FunctionCall | None:
-        work = self._working.get(call_id)
-        if work is not None and work is not asyncio.current_task():
-            work.cancel()
-        return self._open.pop(call_id, None)
+    @property
+    def _flags(self) -> Capabilities:
+        return self.conversation.transport.capabilities
 
-    async def _serve(self, call: FunctionCall, agent: RealtimeAgent) -> None:
-        if call.call_id not in self._open:
+    def _begin(self, call: FunctionCall) -> None:
+        if self.conversation.transport.status != "connected":  # it is being closed: an output has no way back
+            self._calls.withdraw(call.call_id)
+            self.conversation.emit(FunctionCallCancelled(call_ids=(call.call_id,), reason="closed"))
             return
-        tool = next((tool for tool in agent.tools if tool.name == call.name), None)
-        if tool is None:
-            await self._send(call, self._unknown(call, agent))
-            return
-        self.emit(ToolStart(agent=agent, tool=tool, call=call))
-        answer = await self._work(tool, call)
-        if await self._send(call, answer):
-            self.emit(ToolEnd(agent=agent, tool=tool, call=call, output=answer.output))
+        self._replies.called(call)
+        self._do(self._serve(call, self.agents.of_turn(call.turn_id)), f"offhook call {call.name}")
 
-    async def _work(self, tool: FunctionTool, call: FunctionCall) -> _Answer:
-        context = RunContext(context=self.context, call=call, history=self.history)
-        work = asyncio.create_task(_invoke(tool, context), name=f"offhook tool {tool.name}")
-        self._working[call.call_id] = work
-        self._tools.add(work)
-        work.add_done_callback(self._ended)
+    async def _serve(self, call: FunctionCall, ready: ReadyAgent) -> None:
+        if call.call_id not in self._calls.open:
+            return
+        context = self.conversation.tool_context(ready.agent, call)
+        if (handoff := ready.handoffs.get(call.name)) is not None:
+            await self._deliver(call, await self.handoffs.answer(handoff, context))
+            return
+        tool = ready.tools.get(call.name)
+        if tool is None or not await self._enabled(tool, context):
+            await self._deliver(call, self._unknown(call, ready))
+            return
+        await self._use(tool, context)
+
+    async def _use(self, tool: FunctionTool, context: ToolContext[object]) -> None:
+        call, agent = context.call, context.agent
         try:
-            # Not awaited itself: it may ignore its cancellation, and the model does not wait for that.
-            await asyncio.wait({work}, timeout=tool.timeout_s)
-        finally:
-            del self._working[call.call_id]
-        return self._outcome(tool, work) if call.call_id in self._open else _Answer("")
+            instead = await self._instead(tool, context)
+        except Exception as error:  # noqa: BLE001  # a guardrail or policy of the application: the call is answered all the same
+            self.conversation.fail(
+                f"a check of tool {tool.name!r} raised {type(error).__name__}: {error}", "tool_error", error
+            )
+            message = f"{tool.name} could not be checked, and was not run."
+            failure = ToolFailure(kind="raised", call=call, message=message, error=error)
+            instead = Answer(self.runner.words(failure, tool), tool.reply)
+        start = ToolStart(agent=agent, tool=tool, call=call)
+        self.conversation.emit(start)
+        self.agents.tell(agent, start)
+        answer = instead or await self.runner.run(tool, context)
+        if await self._deliver(call, answer):
+            end = ToolEnd(agent=agent, tool=tool, call=call, output=answer.output)
+            self.conversation.emit(end)
+            self.agents.tell(agent, end)
 
-    def _outcome(self, tool: FunctionTool, work: asyncio.Task[str]) -> _Answer:
-        if not work.done():
-            work.cancel()
-            ms = round((tool.timeout_s or 0) * 1000)
-            self._fail(f"tool {tool.name!r} did not answer within {ms} ms")
-            return _Answer(f"{tool.name} did not answer within {ms} ms.")
-        error = asyncio.CancelledError() if work.cancelled() else work.exception()
-        if error is None:
-            return _Answer(work.result())
-        if isinstance(error, ToolError):
-            self._fail(f"tool {tool.name!r} was called wrongly: {error}", error)
-            return _Answer(f"{tool.name} could not be called: {error}")
-        self._fail(f"tool {tool.name!r} raised {type(error).__name__}: {error}", error)
-        # Without the details: they are for the developer, and the model would read them to the user.
-        return _Answer(f"{tool.name} failed. Tell the user that it did not work.")
+    async def _instead(self, tool: FunctionTool, context: ToolContext[object]) -> Answer | None:
+        """Give what the model reads instead of the tool's output: a guardrail's words, or a person's."""
+        if (words := await refused(tool, context)) is not None:
+            return Answer(words, tool.reply)
+        if not await self.approvals.needed(tool, context):
+            return None
+        # A person may take minutes; what else the turn called is spoken about meanwhile.
+        if self._replies.parked(context.call):
+            self._ask_for_reply()
+        decision = await self.approvals.ask(tool, context)
+        return None if decision.approved else Answer(self._rejected(tool, context.call, decision), "now")
 
-    def _unknown(self, call: FunctionCall, agent: RealtimeAgent) -> _Answer:
-        names = ", ".join(tool.name for tool in agent.tools) or "none"
-        self._fail(f"the model called {call.name!r}, and agent {agent.name!r} has no such tool (it has: {names})")
-        return _Answer(f"There is no tool named {call.name}.", respond=False)
+    def _rejected(self, tool: FunctionTool, call: FunctionCall, decision: Decision) -> str:
+        if decision.message is not None:
+            return decision.message
+        return self.runner.words(
+            ToolFailure(kind="rejected", call=call, message=f"The user did not allow {tool.name}."), tool
+        )
 
-    async def _send(self, call: FunctionCall, answer: _Answer) -> bool:
-        """Answer the call, unless it was withdrawn; tells whether it was answered."""
-        if call.call_id not in self._open:
+    async def _enabled(self, tool: FunctionTool, context: ToolContext[object]) -> bool:
+        try:
+            return await holds(tool.is_enabled, context)
+        except Exception as error:  # noqa: BLE001  # as above
+            self.conversation.fail(
+                f"is_enabled of tool {tool.name!r} raised {type(error).__name__}: {error}", "tool_error", error
+            )
             return False
-        due = self._replies.answered(call, wanted=answer.respond)
-        respond = due if self.transport.capabilities.request_response else answer.respond
+
+    def _unknown(self, call: FunctionCall, ready: ReadyAgent) -> Answer:
+        names = ", ".join(ready.tools) or "none"
+        self.conversation.fail(
+            f"the model called {call.name!r}, and agent {ready.agent.name!r} has no such tool (it has: {names})",
+            "tool_error",
+        )
+        failure = ToolFailure(kind="unknown", call=call, message=f"There is no tool named {call.name}.")
+        return Answer(self.runner.words(failure), "never")
+
+    # Answering.
+
+    async def _deliver(self, call: FunctionCall, answer: Answer) -> bool:
+        """Answer the call, unless it was withdrawn; tells whether it was answered."""
+        overtaken = call.call_id in self._overtaken
+        self._overtaken.discard(call.call_id)
+        if call.call_id not in self._calls.open:
+            return False
+        due = self._replies.answered(call, wanted=answer.reply == "now")
+        respond = due if self._flags.request_response else answer.reply == "now"
         try:
-            await self.transport.send_function_call_output(call, answer.output, respond)
+            await self._send(call, answer, respond=respond, overtaken=overtaken)
         except Exception as error:  # noqa: BLE001  # whatever it was, the call has no output, and somebody must know
             self._unsent(call, error)
             return False
-        return self._open.pop(call.call_id, None) is not None
+        if answer.reply == "when_idle":
+            self._do(self._reply_when_idle(), "offhook reply when idle")
+        return self._calls.answered(call.call_id, answer)
+
+    async def _send(self, call: FunctionCall, answer: Answer, *, respond: bool, overtaken: bool) -> None:
+        delivery = self._delivery(answer, overtaken=overtaken)
+        send = self.conversation.transport.send_function_call_output
+        if delivery is None:
+            await send(call, answer.output, respond)
+        else:
+            await send(call, answer.output, respond, delivery=delivery)
+
+    def _delivery(self, answer: Answer, *, overtaken: bool) -> Delivery | None:
+        """Say how the output enters the talk, where the service can be told."""
+        if overtaken or answer.reply == "never":
+            wanted: Delivery = "silent"
+        elif answer.reply == "when_idle":
+            wanted = "when_idle"
+        else:
+            return None
+        return wanted if wanted in self._flags.deliveries else None
+
+    async def _send_again(self, call: FunctionCall, answer: Answer) -> None:
+        try:
+            await self._send(call, answer, respond=answer.reply == "now", overtaken=False)
+        except NotConnected:
+            pass  # the connection tells that it is gone
+        except Exception as error:  # noqa: BLE001  # as in ``_deliver``
+            self.conversation.fail(f"the output of {call.name!r} could not be sent again: {error}", "tool_error", error)
 
     def _unsent(self, call: FunctionCall, error: Exception) -> None:
         lost = isinstance(error, NotConnected)
         if not lost:
-            self._fail(f"the output of {call.name!r} could not be sent: {error}", error)
-        if self._open.pop(call.call_id, None):
+            self.conversation.fail(f"the output of {call.name!r} could not be sent: {error}", "tool_error", error)
+        if self._calls.withdraw(call.call_id):
             reason = "connection_lost" if lost else "not_sent"
-            self.emit(FunctionCallCancelled(call_ids=(call.call_id,), reason=reason))
+            self.conversation.emit(FunctionCallCancelled(call_ids=(call.call_id,), reason=reason))
+
+    async def _reply_when_idle(self) -> None:
+        await self.floor.wait_free()
+        await self._request_reply()
 
     def _ask_for_reply(self) -> None:
-        if self.transport.capabilities.request_response:
-            self._do(self._request_reply(), "offhook reply")
+        self._do(self._request_reply(), "offhook reply")
 
     async def _request_reply(self) -> None:
+        if not self._flags.request_response:
+            return
         try:
-            await self.transport.request_response()
+            await self.conversation.transport.request_response()
         except NotConnected:
             pass  # the connection tells that it is gone
         except Exception as error:  # noqa: BLE001  # whatever it was, the model now waits, and somebody must know
-            self._fail(f"no reply to the tools could be asked for: {error}", error)
-
-    def _fail(self, message: str, cause: BaseException | None = None) -> None:
-        logger().warning("tool_failed", why=message)
-        self.emit(ErrorEvent(message=message, code="tool_error", cause=cause))
+            self.conversation.fail(f"no reply to the tools could be asked for: {error}", "tool_error", error)
 
     def _do(self, chore: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.create_task(chore, name=name)
-        self._chores.add(task)
-        task.add_done_callback(self._chores.discard)
-
-    def _ended(self, work: asyncio.Task[str]) -> None:
-        self._tools.discard(work)
-        if not work.cancelled():
-            work.exception()  # asyncio complains about one that nobody looked at
-
-
-async def _invoke(tool: FunctionTool, context: RunContext[Any]) -> str:
-    try:
-        return await tool.invoke(context, context.call.arguments)
-    except SystemExit as error:
-        # From argparse or the like. The loop would pass it on, and end the program with everyone's calls.
-        raise RuntimeError(f"it wanted to exit with {error.code!r}") from error
+        self.conversation.tasks.start(chore, name)

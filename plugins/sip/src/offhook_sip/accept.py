@@ -9,7 +9,7 @@ from offhook.agent import RealtimeAgent
 from offhook.config import SessionConfig
 from offhook.realtime.codec import as_object
 from offhook.realtime.session_config import to_wire
-from offhook.session.config import initial_config
+from offhook.session.config import base_config, initial_config
 from offhook.settings import Settings, load_settings, options_for
 from offhook_sip.errors import TurnDetectionRefused
 from offhook_sip.options import SIPOptions
@@ -22,29 +22,36 @@ _REFUSED: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def build_initial_config(
+async def build_initial_config(
     agent: RealtimeAgent,
     config: SessionConfig | None = None,
     overrides: SessionConfig | None = None,
     *,
     options: SIPOptions | None = None,
     settings: Settings | None = None,
+    context: Any = None,
 ) -> dict[str, Any]:
     """Build the body of ``Calls.accept``: what ``RealtimeSession(agent, transport="sip", …)`` will say when it attaches.
 
     ``config`` and ``settings`` (default: ``load_settings()``) are what that session gets; ``overrides`` beat everything,
     for the accepting only. The model is theirs, else that of ``options`` (default: ``[transports.sip]``). Audio formats go
     in only where they were asked for, because the phone line settles them; tracing never does, because it is said later.
+    ``context`` is the session's, for instructions that are a function of it.
 
     Raises ``TurnDetectionRefused`` for a turn detection with threshold, prefix_padding_ms or silence_duration_ms.
     """
     settings = settings if settings is not None else load_settings()
-    effective = initial_config(agent, config, settings)
+    effective = await initial_config(agent, config, settings, context=context)
     wire = to_wire(overrides.over(effective) if overrides else effective)
     wire.pop("tracing", None)
     _check_turn_detection(wire)
     model = (options or options_for(settings, "sip", SIPOptions)).model
     return {"type": "realtime", **({"model": model} if model else {}), **wire}
+
+
+def check_session(settings: Settings) -> None:
+    """Raise ``TurnDetectionRefused`` where no call can be accepted with the config file's session, whoever answers."""
+    _check_turn_detection(to_wire(base_config(None, settings)))
 
 
 def _check_turn_detection(wire: Mapping[str, Any]) -> None:

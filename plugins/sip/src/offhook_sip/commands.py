@@ -81,8 +81,11 @@ def accept(call_id: CallId, agent: Agent, url: Url = None) -> None:
     """Answer a ringing call with an agent's config; attach to it with RealtimeSession(call_id=…)."""
     settings = load_settings()
     options = _options(settings, url)
-    config = build_initial_config(load_agent(agent), options=options, settings=settings)
-    _do(options, lambda client: client.accept(call_id, config))
+
+    async def answer(client: Calls) -> None:
+        await client.accept(call_id, await build_initial_config(load_agent(agent), options=options, settings=settings))
+
+    _do(options, answer)
 
 
 @calls.command()

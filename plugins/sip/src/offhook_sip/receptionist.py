@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 
 from offhook._log import logger
@@ -11,7 +10,7 @@ from offhook.errors import NotConnected, OffhookError
 from offhook.events import ConnectionChange, ErrorEvent
 from offhook.session import RealtimeSession
 from offhook.settings import Settings, load_settings, options_for
-from offhook_sip.accept import build_initial_config
+from offhook_sip.accept import build_initial_config, check_session
 from offhook_sip.calls import Calls
 from offhook_sip.errors import CallNotFound
 from offhook_sip.options import SIPOptions
@@ -49,7 +48,7 @@ class Receptionist:
         self._greeting = greeting
         self._settings = settings if settings is not None else load_settings()
         self._options = options or options_for(self._settings, "sip", SIPOptions)
-        self._config = build_initial_config(agent, options=self._options, settings=self._settings)
+        check_session(self._settings)
         self._live: set[str] = set()
 
     async def __call__(self, call: IncomingCall) -> None:
@@ -66,32 +65,36 @@ class Receptionist:
             self._live.discard(call.call_id)
 
     async def _answer(self, call: IncomingCall) -> None:
-        await self._accept(call)
+        context = PhoneCall(call, self._calls)
+        await self._accept(call, context)
         logger().info("call_accepted", call_id=call.call_id)
         over = False
         try:
-            over = await self._talk(call)
+            over = await self._talk(call, context)
         finally:
             if not over:
                 await self._hang_up(call)
             logger().info("call_ended", call_id=call.call_id)
 
-    async def _accept(self, call: IncomingCall) -> None:
+    async def _accept(self, call: IncomingCall, context: PhoneCall) -> None:
         try:
-            await self._calls.accept(call.call_id, self._config)
+            config = await build_initial_config(
+                self._agent, options=self._options, settings=self._settings, context=context
+            )
+            await self._calls.accept(call.call_id, config)
         except CallNotFound:
             raise
-        except (OffhookError, asyncio.CancelledError):
+        except BaseException:  # the agent's own functions may raise anything
             with contextlib.suppress(OffhookError):
                 await self._calls.reject(call.call_id, _UNAVAILABLE)
             raise
 
-    async def _talk(self, call: IncomingCall) -> bool:
+    async def _talk(self, call: IncomingCall, context: PhoneCall) -> bool:
         """Be the agent; tells whether the far side ended the call."""
         session = RealtimeSession(
             self._agent,
             transport=OpenAIRealtimeSIP(self._options),
-            context=PhoneCall(call, self._calls),
+            context=context,
             call_id=call.call_id,
             settings=self._settings,
         )

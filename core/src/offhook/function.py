@@ -1,0 +1,119 @@
+"""A Python function seen as a tool: what it takes, what its docstring says of it, and how JSON text calls it."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+import re
+from collections.abc import Callable, Mapping
+from enum import Enum
+from functools import partial
+from typing import Any, Final, cast, get_origin
+
+import attrs
+from attrs import frozen, has
+
+from offhook._threads import run_in_thread
+from offhook.context import RunContext, ToolContext
+from offhook.errors import ToolError
+from offhook.schema import Json, Parameters, hints_of, parameters_of
+
+Function = Callable[..., Any]
+
+
+@frozen
+class Signature:
+    """How a function is called: its parameters, and which of them takes the context."""
+
+    function: Function
+    description: str
+    parameters: Parameters
+    context_name: str | None
+
+    async def call(self, context: ToolContext[Any], arguments: str) -> Any:
+        """Call the function with arguments as JSON text. Raises ``ToolError`` for what does not fit, and what it raises."""
+        keywords = self.parameters.structure(parse_arguments(arguments))
+        if self.context_name is not None:
+            keywords[self.context_name] = context
+        return await run(partial(self.function, **keywords), self.function, name=f"offhook tool {context.call.name}")
+
+
+def read(function: Function) -> Signature:
+    """Read a function's signature and docstring. Raises ``ToolError`` for what JSON cannot fill."""
+    # Of a partial its function's, since its own is that of ``functools.partial``.
+    summary, arguments = _read_docstring(inspect.getdoc(getattr(function, "func", function)) or "")
+    context = _context_parameter(function)
+    parameters = parameters_of(function, arguments, skip=frozenset({context} if context else ()))
+    return Signature(function, summary, parameters, context)
+
+
+async def run(call: Callable[[], Any], function: Function, *, name: str) -> Any:
+    """Call ``call``, which calls ``function``: on the loop if that is a coroutine function, in a thread otherwise."""
+    result = call() if _is_async(function) else await run_in_thread(call, name=name)
+    # Whatever the function looked like: a decorator may have made a plain one of a coroutine function.
+    return await result if inspect.isawaitable(result) else result
+
+
+async def settle(result: Any) -> Any:
+    """Give what a function of the application gave, be it a coroutine function or a plain one that was quick."""
+    return await result if inspect.isawaitable(result) else result
+
+
+def parse_arguments(arguments: str) -> Json:
+    """Give the arguments of a call as an object. Raises ``ToolError`` where they are none."""
+    try:
+        value = json.loads(arguments or "{}")
+    except (ValueError, RecursionError) as error:
+        raise ToolError(f"the arguments are not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ToolError(f"the arguments are no JSON object but {type(value).__name__}")
+    return cast("Json", value)
+
+
+def as_output(result: Any) -> str:
+    """Give a tool's result as the text the model reads: strings as they are, everything else as JSON."""
+    if isinstance(result, str):
+        return result
+    if isinstance(result, (bytes, bytearray, memoryview)):
+        raise ToolError("a tool gave bytes, which the model cannot read. Give text, or something JSON can carry.")
+    return json.dumps(result, ensure_ascii=False, default=_as_json)
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, (set, frozenset)):
+        return list(cast("set[Any]", value))
+    if has(cast("type[Any]", type(value))):
+        return attrs.asdict(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    return str(value)
+
+
+def _is_async(function: Function) -> bool:
+    # An object with ``async def __call__`` is one too.
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
+
+
+def _context_parameter(function: Function) -> str | None:
+    first = next(iter(inspect.signature(function).parameters), None)
+    if first is None:
+        return None
+    hint = hints_of(function).get(first)
+    return first if (get_origin(hint) or hint) in {RunContext, ToolContext} else None
+
+
+_ARGS_SECTION: Final = re.compile(r"^(?:Args|Arguments|Parameters):\s*$", re.MULTILINE)
+_ARGUMENT: Final = re.compile(r"^\s+\**(\w+)(?:\s*\([^)]*\))?:\s*(.+(?:\n\s{8,}\S.*)*)", re.MULTILINE)
+
+
+def _read_docstring(doc: str) -> tuple[str, Mapping[str, str]]:
+    """Split a docstring into its first paragraph and its ``Args:`` section."""
+    before, *section = _ARGS_SECTION.split(doc, maxsplit=1)
+    summary = " ".join(before.split("\n\n", 1)[0].split())
+    if not section:
+        return summary, {}
+    body = re.split(r"^\S", section[0], maxsplit=1, flags=re.MULTILINE)[0]
+    return summary, {name: " ".join(text.split()) for name, text in _ARGUMENT.findall(body)}

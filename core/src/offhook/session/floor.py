@@ -1,0 +1,70 @@
+"""Who has the floor: whether the user, the assistant, or nobody is speaking."""
+
+from __future__ import annotations
+
+import asyncio
+
+from attrs import define, field
+
+from offhook.events import Event, TurnDone, TurnStarted
+
+
+@define(eq=False)
+class Floor:
+    """Hears both sides. Whoever waits for a pause is woken by it."""
+
+    user_speaks: bool = field(init=False, default=False)
+    _assistant_speaks: bool = field(init=False, default=False)
+    _turn: str | None = field(init=False, default=None)
+    _idle: asyncio.Event = field(init=False, factory=asyncio.Event)
+
+    def __attrs_post_init__(self) -> None:
+        self._idle.set()
+
+    @property
+    def free(self) -> bool:
+        """Whether nobody speaks, and no turn is under way."""
+        return not (self.user_speaks or self._assistant_speaks or self._turn is not None)
+
+    async def wait_free(self) -> None:
+        """Return as soon as nobody speaks."""
+        await self._idle.wait()
+
+    # Events.
+
+    def speech_started(self, _: Event) -> None:
+        """The user speaks."""
+        self.user_speaks = True
+        self._tell()
+
+    def speech_stopped(self, _: Event) -> None:
+        """The user is silent."""
+        self.user_speaks = False
+        self._tell()
+
+    def output_speech_started(self, _: Event) -> None:
+        """The assistant is heard."""
+        self._assistant_speaks = True
+        self._tell()
+
+    def output_speech_stopped(self, _: Event) -> None:
+        """The assistant is heard no more; so too after an interruption."""
+        self._assistant_speaks = False
+        self._tell()
+
+    def turn_started(self, event: TurnStarted) -> None:
+        """The assistant's turn is under way."""
+        self._turn = event.turn_id
+        self._tell()
+
+    def turn_done(self, event: TurnDone) -> None:
+        """It is over."""
+        if self._turn == event.turn_id:
+            self._turn = None
+        self._tell()
+
+    def _tell(self) -> None:
+        if self.free:
+            self._idle.set()
+        else:
+            self._idle.clear()

@@ -1,0 +1,79 @@
+"""An agent made ready to talk: its instructions worked out, and its tools as they are enabled now."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import Factory, frozen
+
+from offhook.agent import RealtimeAgent
+from offhook.context import RunContext
+from offhook.errors import ToolError
+from offhook.function import settle
+from offhook.handoff import Handoff, as_handoffs
+from offhook.mcp import HostedMcpTool
+from offhook.schema import Json
+from offhook.tool import Enabled, FunctionTool
+
+
+@frozen(kw_only=True)
+class ReadyAgent:
+    """What an agent turned out to be when it took over; calls of its turns are served by these tools, whoever comes next."""
+
+    agent: RealtimeAgent
+    instructions: str = ""
+    tools: Mapping[str, FunctionTool] = Factory(dict[str, FunctionTool])
+    handoffs: Mapping[str, Handoff] = Factory(dict[str, Handoff])
+    hosted: tuple[HostedMcpTool, ...] = ()
+
+    def to_wire(self) -> tuple[Json, ...]:
+        """Give the definitions of all tools, as the model is shown them."""
+        return tuple(tool.to_wire() for tool in (*self.tools.values(), *self.hosted, *self.handoffs.values()))
+
+
+async def prepare(agent: RealtimeAgent, context: RunContext[Any]) -> ReadyAgent:
+    """Work out what the agent is now.
+
+    Raises ``ToolError`` where two of its tools and handoffs have one name, and whatever its own functions raise.
+    """
+    functions = [tool for tool in agent.tools if isinstance(tool, FunctionTool)]
+    for server in agent.mcp_servers:
+        await server.connect()
+        functions += await server.tools()
+    tools = [tool for tool in functions if await holds(tool.is_enabled, context)]
+    handoffs = [entry for entry in as_handoffs(agent.handoffs, agent.name) if await holds(entry.is_enabled, context)]
+    _refuse_doubles(agent, tools, handoffs)
+    return ReadyAgent(
+        agent=agent,
+        instructions=await _instructions(agent, context),
+        tools={tool.name: tool for tool in tools},
+        handoffs={entry.tool_name: entry for entry in handoffs},
+        hosted=tuple(tool for tool in agent.tools if isinstance(tool, HostedMcpTool)),
+    )
+
+
+async def holds(condition: Enabled, context: RunContext[Any]) -> bool:
+    """Tell whether the condition holds now."""
+    return condition if isinstance(condition, bool) else await settle(condition(context))
+
+
+async def _instructions(agent: RealtimeAgent, context: RunContext[Any]) -> str:
+    given = agent.instructions
+    return given if isinstance(given, str) else await settle(given(context))
+
+
+def _refuse_doubles(agent: RealtimeAgent, tools: list[FunctionTool], handoffs: list[Handoff]) -> None:
+    origins = [(tool.name, "a tool") for tool in tools]
+    origins += [(entry.tool_name, f"the handoff to {entry.agent.name!r}") for entry in handoffs]
+    count = Counter(name for name, _ in origins)
+    doubles = sorted(name for name, times in count.items() if times > 1)
+    if doubles:
+        told = "; ".join(
+            f"{name!r} is {' and '.join(origin for other, origin in origins if other == name)}" for name in doubles
+        )
+        raise ToolError(
+            f"agent {agent.name!r} has tools that the model cannot tell apart: {told}. Give each a name of its own: "
+            "function_tool(name=…), handoff(agent, tool_name=…)."
+        )
