@@ -8,7 +8,7 @@ import logging
 import httpx2
 import pytest
 
-from offhook import AudioConfig, AudioInput, RealtimeAgent, RunContext, SessionConfig, TurnDetection, function_tool
+from offhook import AudioConfig, AudioInput, RealtimeAgent, ToolContext, SessionConfig, TurnDetection, function_tool
 from offhook.errors import AuthenticationError, ConnectError
 from offhook.settings import Settings
 from offhook_sip import IncomingCall, PhoneCall, Receptionist, SIPOptions
@@ -170,7 +170,7 @@ async def test_same_id_can_ring_again_after_its_end(receptionist, socket, api, c
 
 async def test_tools_can_transfer_and_end_the_call(calls, options, socket, api, call):
     @function_tool
-    async def transfer(run: RunContext[PhoneCall]) -> str:
+    async def transfer(run: ToolContext[PhoneCall]) -> str:
         await run.context.refer("tel:+14155550123")
         await run.context.hangup()
         return f"transferred {run.context.incoming.call_id}"

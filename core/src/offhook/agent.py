@@ -25,9 +25,9 @@ Handoffs: TypeAlias = Sequence["RealtimeAgent | Handoff"] | Callable[[], Sequenc
 class RealtimeAgent:
     """An agent: its instructions, its voice, its tools, and the agents it may hand the conversation to.
 
-    ``prompt`` is the reference of a prompt that the service keeps: ``{"id": …, "version": …, "variables": {…}}``. ``voice`` is
-    one of the service's names; ``None`` leaves the choice to the session config. Raises ``ToolError`` where two tools have
-    one name, or one is no tool.
+    ``prompt`` is the reference of a prompt that the service keeps: ``{"id": …, "version": …, "variables": {…}}``.
+    ``voice`` is one of the service's names; ``None`` leaves the choice to the session config. Raises ``ToolError`` where
+    two tools have one name, or one is no tool.
     """
 
     name: str

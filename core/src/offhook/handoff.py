@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @frozen(kw_only=True)
 class Handoff:
-    """A way from one agent to another. Make one with ``handoff``; an agent alone in ``handoffs`` means ``handoff(agent)``."""
+    """A way from one agent to another. Make one with ``handoff``; an agent alone stands for ``handoff(agent)``."""
 
     agent: RealtimeAgent
     tool_name: str

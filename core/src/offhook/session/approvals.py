@@ -40,7 +40,7 @@ class Approvals:
     _waiting: dict[str, asyncio.Future[Decision]] = field(init=False, factory=dict[str, "asyncio.Future[Decision]"])
 
     async def needed(self, tool: FunctionTool, context: ToolContext[object]) -> bool:
-        """Whether a person must allow this call. Where the tool's function cannot be asked for want of arguments, one must."""
+        """Whether a person must allow this call. Without arguments that the policy could be asked with, one must."""
         if isinstance(tool.needs_approval, bool):
             return tool.needs_approval
         try:

@@ -25,12 +25,12 @@ class Handoffs:
     _one: asyncio.Lock = field(init=False, factory=asyncio.Lock)
 
     async def to(self, agent: RealtimeAgent) -> None:
-        """Make ``agent`` the current one. Raises what its functions and the transport raise, and then nothing has changed."""
+        """Make ``agent`` the current one. Raises what its functions and the transport raise; then nothing has changed."""
         async with self._one:
             await self.agents.hand_over(await self.agents.prepare(agent))
 
     async def answer(self, handoff: Handoff, context: ToolContext[Any]) -> Answer:
-        """Hand over as the model asked, and give the output of its call. If it fails, the agent stays, and the model is told."""
+        """Hand over as the model asked, and give its call's output. If it fails, the agent stays, and the model is told."""
         try:
             if handoff.callback is not None:
                 await handoff.callback.call(context, context.call.arguments)

@@ -97,6 +97,11 @@ class Tools:
     # Serving.
 
     @property
+    def _asks(self) -> bool:
+        """Whether replies to outputs are asked for, and not given by the service itself."""
+        return self._flags.request_response and not self._flags.auto_reply
+
+    @property
     def _flags(self) -> Capabilities:
         return self.conversation.transport.capabilities
 
@@ -187,7 +192,7 @@ class Tools:
         if call.call_id not in self._calls.open:
             return False
         due = self._replies.answered(call, wanted=answer.reply == "now")
-        respond = due if self._flags.request_response else answer.reply == "now"
+        respond = due if self._asks else answer.reply == "now"
         try:
             await self._send(call, answer, respond=respond, overtaken=overtaken)
         except Exception as error:  # noqa: BLE001  # whatever it was, the call has no output, and somebody must know
@@ -206,7 +211,9 @@ class Tools:
             await send(call, answer.output, respond, delivery=delivery)
 
     def _delivery(self, answer: Answer, *, overtaken: bool) -> Delivery | None:
-        """Say how the output enters the talk, where the service can be told."""
+        """Say how the output enters the talk, where the service is the one to reply to it."""
+        if self._asks:
+            return None
         if overtaken or answer.reply == "never":
             wanted: Delivery = "silent"
         elif answer.reply == "when_idle":
@@ -239,7 +246,7 @@ class Tools:
         self._do(self._request_reply(), "offhook reply")
 
     async def _request_reply(self) -> None:
-        if not self._flags.request_response:
+        if not self._asks:
             return
         try:
             await self.conversation.transport.request_response()
