@@ -61,7 +61,7 @@ if TYPE_CHECKING:
         WorkDone,
         WorkStarted,
     )
-    from offhook.handoff import Handoff, handoff
+    from offhook.handoffs import Handoff, handoff
     from offhook.hookspecs import (
         SPEC_VERSION,
         ConnectOptions,
@@ -184,7 +184,7 @@ _NAMES_OF = {
     "offhook.tool": ("Background", "FunctionTool", "ToolFailure", "function_tool"),
     "offhook.agent_events": ("AgentEnd", "AgentHandoff", "AgentStart", "ToolEnd", "ToolStart"),
     "offhook.context": ("RunContext", "ToolContext"),
-    "offhook.handoff": ("Handoff", "handoff"),
+    "offhook.handoffs": ("Handoff", "handoff"),
     "offhook.mcp": ("HostedMcpTool", "McpServer"),
 }
 _MODULES = frozenset({"errors", "events"})

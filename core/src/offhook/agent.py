@@ -11,7 +11,7 @@ from offhook.agent_events import AgentEventTypes
 from offhook.context import RunContext
 from offhook.emitter import Emitter
 from offhook.errors import ToolError
-from offhook.handoff import Handoff
+from offhook.handoffs import Handoff
 from offhook.mcp import HostedMcpTool, McpServer
 from offhook.tool import FunctionTool
 

@@ -15,7 +15,7 @@ from offhook.config import UNSET, AudioConfig, AudioInput, AudioOutput, SessionC
 from offhook.context import ToolContext
 from offhook.errors import ConnectCancelled, ImmutableConfig, NotConnected, ToolError
 from offhook.events import ErrorEvent
-from offhook.handoff import handoff
+from offhook.handoffs import handoff
 from offhook.realtime.capabilities import REALTIME_CAPABILITIES
 from offhook.tool import function_tool
 

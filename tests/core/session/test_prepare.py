@@ -7,7 +7,7 @@ import pytest
 from offhook.agent import RealtimeAgent
 from offhook.context import RunContext
 from offhook.errors import ToolError
-from offhook.handoff import handoff
+from offhook.handoffs import handoff
 from offhook.mcp import HostedMcpTool
 from offhook.session.prepare import prepare
 from offhook.tool import function_tool

@@ -10,7 +10,7 @@ from attrs import define, field
 
 from offhook.agent import RealtimeAgent
 from offhook.context import ToolContext
-from offhook.handoff import Handoff
+from offhook.handoffs import Handoff
 from offhook.session.agents import Agents
 from offhook.session.calls import Answer
 from offhook.session.conversation import Conversation

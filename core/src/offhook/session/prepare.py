@@ -12,7 +12,7 @@ from offhook.agent import RealtimeAgent
 from offhook.context import RunContext
 from offhook.errors import ToolError
 from offhook.function import settle
-from offhook.handoff import Handoff, as_handoffs
+from offhook.handoffs import Handoff, as_handoffs
 from offhook.mcp import HostedMcpTool
 from offhook.schema import Json
 from offhook.tool import Enabled, FunctionTool
