@@ -80,7 +80,7 @@ async def _growth(early: int, late: int, rounds: int) -> float:
     return statistics.median(ratios)
 
 
-def growth(*, early: int = 10, late: int = 200, rounds: int = 21) -> float:
+def growth(*, early: int = 10, late: int = 1000, rounds: int = 21) -> float:
     """What an event costs from turn ``late`` on over what it costs from turn ``early`` on, in alternation."""
     return asyncio.run(_growth(early, late, rounds))
 
@@ -94,7 +94,7 @@ def main() -> None:
             f"{audio_bytes} B of audio a delta: {result.ratio:.1f} times cheaper than openai-agents ({low:.1f}-{high:.1f}); "
             f"{statistics.median(result.offhook_us):.1f} against {statistics.median(result.agents_us):.1f} us of CPU an event"
         )
-    print(f"turn 200 against turn 10: {growth():.2f} times the cost an event")
+    print(f"turn 1,000 against turn 10: {growth():.2f} times the cost an event")
 
 
 if __name__ == "__main__":
