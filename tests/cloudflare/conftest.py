@@ -139,7 +139,7 @@ WORKER = Path(__file__).parent / "worker"
 ROOT = WORKER.parent.parent.parent
 BINARY = WORKER / "node_modules/@cloudflare/workerd-linux-64/bin/workerd"
 #: Pure Python that the wheels depend on, in the versions that this environment has.
-DEPENDENCIES = ("attrs", "cattrs", "pluggy", "structlog", "typing-extensions")
+DEPENDENCIES = ("attrs", "cattrs", "packaging", "pluggy", "structlog", "typing-extensions")
 
 CONFIG = """\
 using Workerd = import "/workerd/workerd.capnp";

@@ -55,13 +55,19 @@ class Site:
         version: str = "1.0",
         transports: Mapping[str, str] | None = None,
         commands: Mapping[str, str] | None = None,
+        observers: Mapping[str, str] | None = None,
         modules: Mapping[str, str] | None = None,
+        metadata: str = "",
     ) -> None:
-        """Install a distribution with these entry points and modules."""
+        """Install a distribution with these entry points and modules, and more lines of metadata."""
         info = self.folder / f"{distribution.replace('-', '_')}-{version}.dist-info"
         info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
-        groups = {"offhook.transports": transports or {}, "offhook.commands": commands or {}}
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n{metadata}")
+        groups = {
+            "offhook.transports": transports or {},
+            "offhook.commands": commands or {},
+            "offhook.observers": observers or {},
+        }
         lines = [
             line
             for group, names in groups.items()
@@ -79,6 +85,14 @@ class Site:
         module = f"{name}_plugin"
         self.install(
             distribution or f"offhook-{name}", version=version, transports={name: module}, modules={module: source}
+        )
+
+    def observer(self, name: str, source: str, *, distribution: str | None = None) -> None:
+        """Install a distribution that gives one observer, the class ``Observer`` of the module ``<name>_observer``."""
+        module = f"{name}_observer"
+        source = f"from offhook import hookimpl\n{source}"
+        self.install(
+            distribution or f"offhook-{name}", observers={name: f"{module}:Observer"}, modules={module: source}
         )
 
 

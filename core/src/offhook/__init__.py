@@ -82,7 +82,7 @@ if TYPE_CHECKING:
         OutputAudio,
         OutputText,
     )
-    from offhook.mcp import HostedMcpTool, McpServer
+    from offhook.mcp import HostedMcpTool, LocalMcpServer, McpServer
     from offhook.plugins import make_transport
     from offhook.session import RealtimeSession
     from offhook.session.events import (
@@ -90,6 +90,7 @@ if TYPE_CHECKING:
         AudioStopped,
         HistoryAdded,
         HistoryUpdated,
+        McpToolsChanged,
         ToolApprovalRequested,
         TranscriptEvent,
     )
@@ -177,6 +178,7 @@ _NAMES_OF = {
         "AudioStopped",
         "HistoryAdded",
         "HistoryUpdated",
+        "McpToolsChanged",
         "ToolApprovalRequested",
         "TranscriptEvent",
     ),
@@ -185,7 +187,7 @@ _NAMES_OF = {
     "offhook.agent_events": ("AgentEnd", "AgentHandoff", "AgentStart", "ToolEnd", "ToolStart"),
     "offhook.context": ("RunContext", "ToolContext"),
     "offhook.handoffs": ("Handoff", "handoff"),
-    "offhook.mcp": ("HostedMcpTool", "McpServer"),
+    "offhook.mcp": ("HostedMcpTool", "LocalMcpServer", "McpServer"),
 }
 _MODULES = frozenset({"errors", "events"})
 _MODULE_OF = {name: module for module, names in _NAMES_OF.items() for name in names}
@@ -231,11 +233,13 @@ __all__ = [
     "InputTranscriptDelta",
     "ItemDeleted",
     "ItemUpdate",
+    "LocalMcpServer",
     "McpApprovalRequest",
     "McpApprovalRequestItem",
     "McpCallItem",
     "McpServer",
     "McpToolCallCompleted",
+    "McpToolsChanged",
     "McpToolsListed",
     "MessageItem",
     "NoiseReduction",

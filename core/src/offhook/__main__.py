@@ -18,6 +18,10 @@ def _run(arguments: Sequence[str]) -> int:
         from offhook.cli.transports import show  # noqa: PLC0415  # this one need not wait for typer
 
         return show(as_json="--json" in arguments, check="--check" in arguments)
+    if arguments[:1] == ["doctor"] and {*arguments[1:]} <= {"--json", "--no-network"}:
+        from offhook.cli import doctor  # noqa: PLC0415  # this one works without typer, and may say that it is missing
+
+        return doctor.show(as_json="--json" in arguments, with_network="--no-network" not in arguments)
     try:
         from offhook.cli.app import app  # noqa: PLC0415  # typer comes with an extra
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""What is installed: transports and commands by name, read from metadata without importing any of them."""
+"""What is installed: transports, commands and observers by name, read from metadata without importing any of them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from attrs import field, frozen
 
 from offhook.capabilities import Capabilities
 from offhook.errors import PluginBlocked, PluginConflict, PluginNotFound
+from offhook.requirements import pip_install
 from offhook.settings import Settings
 
 State: TypeAlias = Literal["available", "blocked", "conflict", "loaded", "broken", "incompatible"]
@@ -32,6 +33,7 @@ TRANSPORTS: Final = Group(
     noun="transport",
     installs={
         "cloudflare": "offhook-cloudflare",
+        "emulator": "offhook-emulator[speech]",
         "sip": "offhook-sip",
         "webrtc": "offhook-webrtc",
         "websocket": "offhook-websocket",
@@ -46,6 +48,7 @@ COMMANDS: Final = Group(
         "emulator": "offhook-emulator[speech]",
     },
 )
+OBSERVERS: Final = Group(name="offhook.observers", noun="observer", installs={})
 
 
 @frozen(kw_only=True)
@@ -121,9 +124,7 @@ def blocked_as(claim: Claim, settings: Settings) -> str | None:
 
 def pip_line(group: Group, name: str) -> str:
     """Give the command that installs ``name``, one of ``group.installs``."""
-    requirement = group.installs[name]
-    # Brackets mean something to shells.
-    return f'pip install "{requirement}"' if "[" in requirement else f"pip install {requirement}"
+    return pip_install(group.installs[name])
 
 
 def _claim(entry: EntryPoint) -> Claim:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from attrs import asdict, field, frozen
 
+from offhook.context import ToolContext
+from offhook.errors import ToolError
+from offhook.function import as_output, parse_arguments
 from offhook.schema import Json
-from offhook.tool import FunctionTool
+from offhook.tool import DEFAULT_TIMEOUT_S, FunctionTool, NeedsApproval
+
+if TYPE_CHECKING:
+    from mcp import Client, Tool
+    from mcp.types import ContentBlock
 
 
 @frozen(kw_only=True)
@@ -35,10 +44,15 @@ class HostedMcpTool:
 
 
 class McpServer(Protocol):
-    """A local MCP server: something that gives function tools once it is connected."""
+    """A local MCP server: something that gives function tools while it is connected. ``LocalMcpServer`` is one."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether it was connected and not yet closed."""
+        ...
 
     async def connect(self) -> None:
-        """Start the server or connect to it; nothing if that was done."""
+        """Start the server, or connect to it."""
 
     async def tools(self) -> Sequence[FunctionTool]:
         """Give the server's tools as function tools."""
@@ -46,3 +60,128 @@ class McpServer(Protocol):
 
     async def close(self) -> None:
         """End it. Idempotent."""
+
+
+class LocalMcpServer:
+    """An MCP server that we talk to, through the official client (``pip install "offhook[mcp]"``).
+
+    ``async with`` connects it for as many sessions as you like. A session whose agent has one that is not connected
+    connects it, and closes it at its own end.
+    """
+
+    def __init__(
+        self,
+        server: Any,
+        *,
+        allowed_tools: Sequence[str] | None = None,
+        prefix: str = "",
+        needs_approval: NeedsApproval = False,
+        timeout_s: float | None = DEFAULT_TIMEOUT_S,
+    ) -> None:
+        """``server`` is what ``mcp.Client`` takes: a URL, ``mcp.StdioServerParameters``, or a server in this program.
+
+        ``prefix`` is put before the tools' names, where those of two servers are alike.
+        """
+        self._server = server
+        self._allowed = allowed_tools
+        self._prefix = prefix
+        self._needs_approval: NeedsApproval = needs_approval
+        self._timeout_s = timeout_s
+        self._task: asyncio.Task[None] | None = None
+        self._client: asyncio.Future[Client] | None = None
+        self._over = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        await self.connect()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @property
+    def connected(self) -> bool:
+        """Whether it was connected and not yet closed."""
+        return self._task is not None
+
+    async def connect(self) -> None:
+        """Connect; nothing if that was done. Raises ``ToolError`` without the extra, and what the client raises."""
+        if self._task is None:
+            self._over = asyncio.Event()
+            self._client = asyncio.get_running_loop().create_future()
+            self._task = asyncio.create_task(self._stay(self._client, self._over), name="offhook mcp server")
+        assert self._client is not None  # noqa: S101  # it is made together with the task
+        try:
+            await asyncio.shield(self._client)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def tools(self) -> Sequence[FunctionTool]:
+        """Give the server's tools, as it lists them now."""
+        client = await self._connected()
+        listed = [tool for page in [page async for page in _pages(client)] for tool in page]
+        return [self._tool(tool) for tool in listed if self._allowed is None or tool.name in self._allowed]
+
+    async def close(self) -> None:
+        """Disconnect, and end a server that was started. Idempotent."""
+        task, self._task = self._task, None
+        if task is not None:
+            self._over.set()
+            await asyncio.wait({task})
+
+    async def _stay(self, connected: asyncio.Future[Client], over: asyncio.Event) -> None:
+        """Hold the connection in one task from beginning to end: the client's scopes must not be left by another."""
+        try:
+            async with _client()(self._server) as client:
+                connected.set_result(client)
+                await over.wait()
+        except Exception as error:  # noqa: BLE001  # whoever connects is told; what comes later is told by the calls
+            if not connected.done():
+                connected.set_exception(error)
+
+    async def _connected(self) -> Client:
+        if self._client is None or self._task is None:
+            raise ToolError("the MCP server is not connected. Use ``async with server:``, or await server.connect().")
+        return await asyncio.shield(self._client)
+
+    def _tool(self, tool: Tool) -> FunctionTool:
+        return FunctionTool(
+            name=self._prefix + tool.name,
+            description=tool.description or "",
+            parameters=tool.input_schema,
+            invoke=partial(self._call, tool.name),
+            timeout_s=self._timeout_s,
+            needs_approval=self._needs_approval,
+        )
+
+    async def _call(self, name: str, _context: ToolContext[Any], arguments: str) -> str:
+        client = await self._connected()
+        result = await client.call_tool(name, parse_arguments(arguments))
+        text = "\n".join(_text(part) for part in result.content)
+        if result.is_error:
+            raise ToolError(text or "the MCP server said no more than that it failed")
+        return text or as_output(result.structured_content)
+
+
+def _client() -> type[Client]:
+    try:
+        from mcp import Client  # noqa: PLC0415  # an extra, and half a second
+    except ImportError as error:
+        raise ToolError('local MCP servers need the official client. pip install "offhook[mcp]"') from error
+    return Client
+
+
+async def _pages(client: Client) -> AsyncIterator[Sequence[Tool]]:
+    cursor: str | None = None
+    while True:
+        page = await client.list_tools(cursor=cursor)
+        yield page.tools
+        cursor = page.next_cursor
+        if not cursor:
+            return
+
+
+def _text(part: ContentBlock) -> str:
+    """Give a part of a result as text; the model cannot be shown anything else in a function's output."""
+    text = getattr(part, "text", None)
+    return text if isinstance(text, str) else f"[{part.type}]"

@@ -16,9 +16,11 @@ from attrs import evolve, field, frozen, has
 
 from offhook.capabilities import Capabilities
 from offhook.contract import check_transport
-from offhook.discovery import COMMANDS, TRANSPORTS, Claim, Group, Listed, find, listing
-from offhook.errors import OffhookError, PluginBroken, PluginIncompatible
+from offhook.discovery import COMMANDS, TRANSPORTS, Claim, Listed, find, listing
+from offhook.errors import OffhookError, PluginIncompatible
 from offhook.hookspecs import SPEC_VERSION, RealtimeTransportLayer, TransportPlugin
+from offhook.loading import broken, load, reason, subject
+from offhook.requirements import check_required
 from offhook.settings import Settings, load_settings, options_for
 
 #: What each hook is called with.
@@ -41,22 +43,28 @@ class LoadedTransport:
         except OffhookError:
             raise
         except Exception as error:
-            raise _broken(TRANSPORTS, self.claim, "cannot make its transport", error) from error
+            raise broken(TRANSPORTS, self.claim, "cannot make its transport", error) from error
         return check_transport(transport, distribution=str(self.claim))
 
 
 def make_transport(
     name: str | None = None, *, settings: Settings | None = None, **options: Any
 ) -> RealtimeTransportLayer:
-    """Make the transport ``name`` (default: the configured one), disconnected.
+    """Make the transport ``name`` (default: the configured one), disconnected, with the installed observers on it.
 
     ``options`` beat its environment variables, which beat its ``[transports.<name>]`` table. Raises ``PluginError`` where
-    it cannot be had, ``ConfigError`` where its options are wrong, and ``ContractError`` where it is not a transport.
+    it, or what the config requires, cannot be had, ``ConfigError`` where its options are wrong, and ``ContractError``
+    where it is not a transport.
     """
     settings = settings if settings is not None else load_settings()
+    check_required(settings)
     asked_by = settings.asked_by("transport") if name is None else ""
     chosen = load_transport(name or settings.transport, settings, asked_by=asked_by)
-    return chosen.make(options_for(settings, chosen.claim.name, chosen.options_class, **options))
+    transport = chosen.make(options_for(settings, chosen.claim.name, chosen.options_class, **options))
+    from offhook.observers import observe  # noqa: PLC0415  # with asyncio, which listing does without
+
+    observe(transport, settings)
+    return transport
 
 
 def load_transport(name: str, settings: Settings, *, asked_by: str = "") -> LoadedTransport:
@@ -66,7 +74,7 @@ def load_transport(name: str, settings: Settings, *, asked_by: str = "") -> Load
 
 def load_command(name: str, settings: Settings, *, others: Iterable[str] = ()) -> object:
     """Import the sub-command of that name. Raises ``PluginError``; ``others`` are commands that need no import."""
-    return _import(COMMANDS, find(COMMANDS, name, settings, others=others))
+    return load(COMMANDS, find(COMMANDS, name, settings, others=others))
 
 
 def list_transports(settings: Settings) -> tuple[Listed, ...]:
@@ -87,9 +95,7 @@ def _checked(claim: Claim, row: Listed) -> Listed:
         return evolve(row, state="loaded", capabilities=_capabilities(loaded))
     except OffhookError as error:
         state = "incompatible" if isinstance(error, PluginIncompatible) else "broken"
-        # The row says whose it is, and the list shows what else works.
-        reason = str(error).removeprefix(_subject(TRANSPORTS, claim)).partition(_others_work(TRANSPORTS))[0]
-        return evolve(row, state=state, reason=reason.strip(" ."))
+        return evolve(row, state=state, reason=reason(TRANSPORTS, claim, error))
 
 
 def _capabilities(loaded: LoadedTransport) -> Capabilities | None:
@@ -102,24 +108,16 @@ def _capabilities(loaded: LoadedTransport) -> Capabilities | None:
 
 
 def _load_transport(claim: Claim) -> LoadedTransport:
-    plugin = _import(TRANSPORTS, claim)
+    plugin = load(TRANSPORTS, claim)
     _check_version(claim, plugin)
     hook = _register(claim, plugin)
     try:
         options_class = hook.transport_options()
     except Exception as error:
-        raise _broken(TRANSPORTS, claim, "cannot give its options class", error) from error
+        raise broken(TRANSPORTS, claim, "cannot give its options class", error) from error
     if not (isinstance(options_class, type) and has(cast("type[Any]", options_class))):
-        raise _broken(TRANSPORTS, claim, f"must give an attrs class as its options, and gives {options_class!r}")
+        raise broken(TRANSPORTS, claim, f"must give an attrs class as its options, and gives {options_class!r}")
     return LoadedTransport(claim, cast("type[Any]", options_class), hook)
-
-
-def _import(group: Group, claim: Claim) -> object:
-    try:
-        return claim.entry_point.load()
-    # A module that calls sys.exit() when it is imported must not end the program of someone who has it installed.
-    except (Exception, SystemExit) as error:
-        raise _broken(group, claim, f"cannot be imported from {claim.value}", error) from error
 
 
 def _check_version(claim: Claim, plugin: object) -> None:
@@ -128,14 +126,14 @@ def _check_version(claim: Claim, plugin: object) -> None:
         case (int(major), int(minor)):
             pass
         case _:
-            raise _broken(
+            raise broken(
                 TRANSPORTS, claim, f"must state SPEC_VERSION = (major, minor), and {claim.value} has {version!r}"
             )
     if major == SPEC_VERSION[0]:
         return
     older = claim.distribution if major < SPEC_VERSION[0] else "offhook"
     raise PluginIncompatible(
-        f"{_subject(TRANSPORTS, claim)} is written for version {major}.{minor} of the contract, and this offhook "
+        f"{subject(TRANSPORTS, claim)} is written for version {major}.{minor} of the contract, and this offhook "
         f"has {SPEC_VERSION[0]}.{SPEC_VERSION[1]}. Run: pip install --upgrade {older}.",
         name=claim.name,
     )
@@ -144,14 +142,14 @@ def _check_version(claim: Claim, plugin: object) -> None:
 def _register(claim: Claim, plugin: object) -> Any:
     """Register the plugin alone, in a manager of its own: nothing another plugin does can reach it."""
     if inspect.isclass(plugin):
-        raise _broken(TRANSPORTS, claim, f"must name a module or an object, and {claim.value} is a class")
+        raise broken(TRANSPORTS, claim, f"must name a module or an object, and {claim.value} is a class")
     manager = pluggy.PluginManager("offhook")
     manager.add_hookspecs(TransportPlugin)
     try:
         manager.register(plugin, claim.name)
         manager.check_pending()
     except pluggy.PluginValidationError as error:
-        raise _broken(TRANSPORTS, claim, "does not fit the hook specifications", error) from error
+        raise broken(TRANSPORTS, claim, "does not fit the hook specifications", error) from error
     for name, arguments in _HOOKS.items():
         _check_hook(claim, name, arguments, manager.subset_hook_caller(name, ()).get_hookimpls())
     return manager.hook
@@ -161,12 +159,12 @@ def _check_hook(claim: Claim, name: str, arguments: tuple[str, ...], found: Iter
     expected = f"@offhook.hookimpl def {name}({', '.join(arguments)})"
     function = next((entry.function for entry in found), None)
     if function is None:
-        raise _broken(TRANSPORTS, claim, f"has no hook {name}; it needs {expected}")
+        raise broken(TRANSPORTS, claim, f"has no hook {name}; it needs {expected}")
     if inspect.iscoroutinefunction(function):
-        raise _broken(TRANSPORTS, claim, f"has an async hook {name}, which nobody would await; it needs {expected}")
+        raise broken(TRANSPORTS, claim, f"has an async hook {name}, which nobody would await; it needs {expected}")
     # pluggy leaves out arguments that have defaults, or are keyword-only, without a word.
     if tuple(inspect.signature(function).parameters) != arguments or _left_out(function):
-        raise _broken(TRANSPORTS, claim, f"has a hook {name} with other arguments; it needs {expected}")
+        raise broken(TRANSPORTS, claim, f"has a hook {name} with other arguments; it needs {expected}")
 
 
 def _left_out(function: Any) -> bool:
@@ -174,20 +172,3 @@ def _left_out(function: Any) -> bool:
         entry.default is not entry.empty or entry.kind is entry.KEYWORD_ONLY
         for entry in inspect.signature(function).parameters.values()
     )
-
-
-def _broken(group: Group, claim: Claim, what: str, error: BaseException | None = None) -> PluginBroken:
-    why = f": {type(error).__name__}: {' '.join(str(error).split())}".rstrip(": .") if error is not None else ""
-    return PluginBroken(
-        f"{_subject(group, claim)} {what}{why}. {_others_work(group)} "
-        f"Install a working version: pip install --upgrade {claim.distribution}.",
-        name=claim.name,
-    )
-
-
-def _subject(group: Group, claim: Claim) -> str:
-    return f"the {group.noun} {claim.name!r} ({claim})"
-
-
-def _others_work(group: Group) -> str:
-    return f"Other {group.noun}s still work."

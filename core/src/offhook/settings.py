@@ -5,6 +5,7 @@
     # offhook.toml, or [tool.offhook] of pyproject.toml
     transport = "websocket"
     block = ["some-distribution"]
+    requires = ["offhook-websocket>=0.1"]
 
     [session.audio.input]
     turn_detection = "none"               # TOML has no null: where a value may be None, the string "none" means it
@@ -45,8 +46,10 @@ class _Keys:
 
     #: The name of the transport to use.
     transport: str = "websocket"
-    #: Names of transports or commands, or of distributions, that are not to be imported.
+    #: Names of transports, commands or observers, or of distributions, that are not to be imported.
     block: tuple[str, ...] = ()
+    #: Distributions that have to be installed, as pip takes them: ``offhook-webrtc>=1``.
+    requires: tuple[str, ...] = ()
     #: What the model is told, unless an application says otherwise.
     session: SessionConfig = SessionConfig()
     #: The ``[transports.<name>]`` tables as they stand.
@@ -82,7 +85,8 @@ def load_settings(
 
     The file is ``path``, else the one that ``OFFHOOK_CONFIG`` names, else the nearest ``offhook.toml`` or ``pyproject.toml``
     with ``[tool.offhook]``, from ``cwd`` upwards to the folder with ``.git``. ``arguments`` are the fields ``transport``,
-    ``block``, ``session`` (laid over the file's) and ``transports``. Raises ``ConfigError`` naming file and key.
+    ``block``, ``requires``, ``session`` (laid over the file's) and ``transports``. Raises ``ConfigError`` naming file and
+    key.
     """
     folder = Path(cwd) if cwd is not None else Path.cwd()
     named = path if path is not None else environ.get("OFFHOOK_CONFIG")

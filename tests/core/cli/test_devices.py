@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from offhook.audio.devices import AudioDevices
-from offhook.cli import devices as module
+from offhook.cli import quiet as module
 from offhook.cli.app import app
 from offhook.errors import AudioError
 

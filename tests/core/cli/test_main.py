@@ -113,7 +113,7 @@ def test_a_check_shows_what_each_that_works_can_do_more_than_the_weakest(offhook
     column = names.index("acme")
     assert "bad" not in names
     shown = {flag[0]: flag[column] for flag in flags}
-    assert (shown["turn_model"], shown["images"], shown["mcp"]) == ("response", "yes", "-")
+    assert (shown["turn_model"], shown["text_output"], shown["mcp"]) == ("response", "yes", "-")
     assert (shown["deliveries"], shown["input_formats"]) == ("silent,speak", "pcm")
     assert "full_duplex" not in shown  # nobody here has it
 
@@ -124,6 +124,23 @@ def test_a_check_that_finds_nothing_wrong_exits_with_0(offhook, version):
     others = json.loads(offhook("transports", "--json").stdout)
     block = ",".join(row["name"] for row in others if row["name"] not in {"acme", "loopback"})
     assert offhook("transports", "--check", OFFHOOK_BLOCK=block).returncode == 0
+
+
+def test_what_a_plugin_prints_while_it_is_imported_is_not_in_the_json(offhook):
+    offhook.site.transport("acme", f"print('hello from acme')\n{offhook.site.good}")
+    done = offhook("transports", "--json", "--check")
+    assert "acme" in {row["name"] for row in json.loads(done.stdout)}
+    assert "hello from acme" in done.stderr
+
+
+def test_what_json_does_not_know_of_a_capability_is_text(offhook):
+    source = offhook.site.good.replace(
+        "transport.options = options",
+        "import attrs; transport._capabilities = attrs.evolve(transport.capabilities, extra={'since': 1 + 2j})",
+    )
+    offhook.site.transport("acme", source)
+    rows = {row["name"]: row for row in json.loads(offhook("transports", "--json", "--check").stdout)}
+    assert rows["acme"]["capabilities"]["extra"] == {"since": "(1+2j)"}
 
 
 def test_what_is_blocked_is_shown_with_the_setting(offhook):

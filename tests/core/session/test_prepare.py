@@ -10,6 +10,7 @@ from offhook.errors import ToolError
 from offhook.handoffs import handoff
 from offhook.mcp import HostedMcpTool
 from offhook.session.prepare import prepare
+from offhook.session.servers import Servers
 from offhook.tool import function_tool
 
 
@@ -20,7 +21,7 @@ def look() -> str:
 
 
 async def ready(agent, context=None):
-    return await prepare(agent, RunContext(context=context, agent=agent, history=tuple))
+    return await prepare(agent, RunContext(context=context, agent=agent, history=tuple), Servers())
 
 
 async def greet(run):

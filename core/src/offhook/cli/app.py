@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from offhook.cli import doctor as examination
 from offhook.cli import transports as listing
 from offhook.cli.commands import CommandGroup
 
@@ -42,3 +43,12 @@ def transports(
 ) -> None:
     """List the installed transports."""
     raise typer.Exit(listing.show(as_json=as_json, check=check))
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    network: Annotated[bool, typer.Option(help="Look whether the service's host answers, for 3 s at most.")] = True,
+) -> None:
+    """Look at the installation, the config, keys, devices and the network, and say what to do; exit with 1 if broken."""
+    raise typer.Exit(examination.show(as_json=as_json, with_network=network))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import json
 from collections.abc import Iterable
 from typing import Annotated, Any, Final
 
 import typer
 
-from offhook.audio.devices import AudioDevices, DeviceInfo, Direction, audio_devices
+from offhook.audio.devices import DeviceInfo, Direction
+from offhook.cli.quiet import quiet_devices
 from offhook.cli.tables import aligned
 from offhook.errors import AudioError
 
@@ -29,17 +28,6 @@ def devices(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
     _require_both(rows, found.backend)
 
 
-def quiet_devices() -> AudioDevices:
-    """Give this machine's devices, without what ALSA has to say about those that are not there.
-
-    Raises ``AudioError`` where no library can be used.
-    """
-    # ALSA prints a page where there is no sound card, above our one paragraph. Programs may want it; a command does not.
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_IGNORE)
-    return audio_devices()
-
-
 def _row(device: DeviceInfo, backend: str) -> dict[str, Any]:
     return {"kind": _WORDS[device.direction], "name": device.name, "default": device.default, "backend": backend}
 
@@ -55,9 +43,3 @@ def _require_both(rows: Iterable[DeviceInfo], backend: str) -> None:
             f"{backend} finds no {' and no '.join(missing)}. Connect one and list again; on Linux, check that PulseAudio or "
             "PipeWire is running (pactl info). Without any, offhook talk --question FILE.wav asks from a file."
         )
-
-
-#: Kept for as long as the program runs: ALSA calls it.
-_IGNORE: Final = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p)(
-    lambda *_: None
-)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import typer
+from attrs import frozen
 
 from offhook.agent import RealtimeAgent
 from offhook.audio.formats import PCM16_24K
 from offhook.audio.wav import read_wav, write_wav
 from offhook.cli.conversation import Conversation, Report
-from offhook.cli.devices import quiet_devices
 from offhook.cli.levels import Level
 from offhook.cli.live import Devices, converse
 from offhook.cli.media import Question, transport_for
+from offhook.cli.quiet import quiet_devices
 from offhook.cli.screen import Screen
 from offhook.errors import OffhookError
 from offhook.events import Event, SessionReady
@@ -51,31 +53,55 @@ _SPEAK = "Speak; Ctrl-C hangs up. Use headphones: what the microphone hears of t
 
 Transport = Annotated[str | None, typer.Option(help="The transport's name. Default: the one in offhook.toml.")]
 Output = Annotated[Path | None, typer.Option(help="Write the answer here: WAV, 24 kHz mono PCM16.")]
-Device = "The {}'s name, or a part of it: see offhook devices. Default: the system's choice."
+Url = Annotated[str | None, typer.Option(help="The service. Default: the one in the transport's table.")]
+AskedQuestion = Annotated[Path | None, typer.Option(help="Ask this and no more: a WAV file, any rate, mono or stereo.")]
+_DEVICE = "The {}'s name, or a part of it: see offhook devices. Default: the system's choice."
+MicrophoneName = Annotated[str | None, typer.Option(help=_DEVICE.format("microphone"))]
+SpeakerName = Annotated[str | None, typer.Option(help=_DEVICE.format("loudspeaker"))]
+
+Around: TypeAlias = contextlib.AbstractContextManager[object]
+
+
+@frozen(kw_only=True)
+class Chosen:
+    """With whom to talk, and by what."""
+
+    transport: str | None = None
+    url: str | None = None
+    question: Path | None = None
+    microphone: str | None = None
+    speaker: str | None = None
 
 
 def talk(
     *,
     transport: Transport = None,
-    url: Annotated[str | None, typer.Option(help="The service. Default: the one in the transport's table.")] = None,
-    question: Annotated[
-        Path | None, typer.Option(help="Ask this and no more: a WAV file, any rate, mono or stereo.")
-    ] = None,
+    url: Url = None,
+    question: AskedQuestion = None,
     output: Output = None,
-    microphone: Annotated[str | None, typer.Option(help=Device.format("microphone"))] = None,
-    speaker: Annotated[str | None, typer.Option(help=Device.format("loudspeaker"))] = None,
+    microphone: MicrophoneName = None,
+    speaker: SpeakerName = None,
 ) -> None:
     """Talk with the configured service by microphone and loudspeaker, or ask it one question from a file."""
-    if question is None:
-        if output is not None:
-            raise typer.BadParameter("--output keeps the answer to --question FILE.wav, which is not given.")
-        _talk(transport, url, microphone, speaker)
+    if question is None and output is not None:
+        raise typer.BadParameter("--output keeps the answer to --question FILE.wav, which is not given.")
+    chosen = Chosen(transport=transport, url=url, question=question, microphone=microphone, speaker=speaker)
+    conduct(chosen, output=output)
+
+
+def conduct(
+    chosen: Chosen, *, output: Path | None = None, around: Callable[[RealtimeSession], Around] = contextlib.nullcontext
+) -> None:
+    """Hold the conversation that was chosen, within the context that ``around`` gives for its session."""
+    if chosen.question is None:
+        _talk(chosen, around)
         return
-    if microphone is not None or speaker is not None:
+    if chosen.microphone is not None or chosen.speaker is not None:
         raise typer.BadParameter("with --question nothing is recorded or played: leave out --microphone and --speaker.")
-    conversation = Conversation(Question(read_wav(question)))
-    session = _session(transport_for(transport, conversation.ends), url)
-    asyncio.run(hold(conversation, session, output, Screen()))
+    conversation = Conversation(Question(read_wav(chosen.question)))
+    session = _session(transport_for(chosen.transport, conversation.ends), chosen.url)
+    with around(session):
+        asyncio.run(hold(conversation, session, output, Screen()))
 
 
 async def hold(conversation: Conversation, session: RealtimeSession, output: Path | None, screen: Screen) -> Report:
@@ -94,15 +120,15 @@ def _session(transport: RealtimeTransportLayer, url: str | None) -> RealtimeSess
     return RealtimeSession(AGENT, transport=transport, url=url, settings=load_settings())
 
 
-def _talk(transport: str | None, url: str | None, microphone: str | None, speaker: str | None) -> None:
+def _talk(chosen: Chosen, around: Callable[[RealtimeSession], Around]) -> None:
     you, agent = Level(), Level()
     audio = quiet_devices().tapped(recorded=you.hear, played=agent.hear)
-    chosen: dict[str, Any] = {"input_device": microphone, "output_device": speaker}
-    needed = {option: name for option, name in chosen.items() if name is not None}
-    session = _session(transport_for(transport, needed, {"devices": audio}), url)
-    devices = Devices(audio=audio, microphone=microphone, speaker=speaker)
+    named: dict[str, Any] = {"input_device": chosen.microphone, "output_device": chosen.speaker}
+    needed = {option: name for option, name in named.items() if name is not None}
+    session = _session(transport_for(chosen.transport, needed, {"devices": audio}), chosen.url)
+    devices = Devices(audio=audio, microphone=chosen.microphone, speaker=chosen.speaker)
     # Ctrl-C is how it ends.
-    with contextlib.suppress(KeyboardInterrupt):
+    with around(session), contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_live(session, devices, Screen(meters={"user": you, "assistant": agent})))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -26,13 +27,16 @@ _WRONG: Final = frozenset({"broken", "incompatible", "conflict"})
 def show(*, as_json: bool, check: bool) -> int:
     """Print the transports; ``check`` imports each. Gives the exit code: 1 if a check finds one that cannot be used."""
     settings = load_settings()
-    rows = check_transports(settings) if check else list_transports(settings)
+    # What a plugin prints while it is imported is not for the program that reads this.
+    with contextlib.redirect_stdout(sys.stderr):
+        rows = check_transports(settings) if check else list_transports(settings)
     sys.stdout.write(f"{_as_json(rows) if as_json else _as_tables(rows)}\n")
     return int(check and any(row.state in _WRONG for row in rows))
 
 
 def _as_json(rows: Sequence[Listed]) -> str:
-    return json.dumps([asdict(row, value_serializer=_plain) for row in rows], indent=2)
+    # What a transport has in extra, JSON may not know.
+    return json.dumps([asdict(row, value_serializer=_plain) for row in rows], indent=2, default=str)
 
 
 def _plain(_owner: Any, _attribute: Any, value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from attrs import define, evolve, field
@@ -30,6 +30,8 @@ class Agents:
     conversation: Conversation
     base: SessionConfig
     current: ReadyAgent
+    #: Called when another agent is in charge, before anybody is answered.
+    changed: Callable[[], None] = field(init=False, default=lambda: None)
     _of_turn: OrderedDict[str, ReadyAgent] = field(init=False, factory=OrderedDict[str, ReadyAgent])
     _served: set[RealtimeAgent] = field(init=False, factory=set[RealtimeAgent])
 
@@ -69,7 +71,7 @@ class Agents:
 
     async def prepare(self, agent: RealtimeAgent) -> ReadyAgent:
         """Work out what ``agent`` is now; see ``offhook.session.prepare``."""
-        return await prepare(agent, self.conversation.run_context(agent))
+        return await prepare(agent, self.conversation.run_context(agent), self.conversation.servers)
 
     async def hand_over(self, ready: ReadyAgent) -> None:
         """Tell the model who it is now, then everyone else. If the model cannot be told, nothing has changed."""
@@ -78,6 +80,7 @@ class Agents:
         event = AgentHandoff(from_agent=before.agent, to_agent=ready.agent)
         self.tell(ready.agent, event)
         self.conversation.emit(event)
+        self.changed()
 
     async def _tell_model(self, ready: ReadyAgent) -> None:
         transport = self.conversation.transport

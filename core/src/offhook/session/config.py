@@ -8,6 +8,7 @@ from offhook.agent import RealtimeAgent
 from offhook.config import UNSET, AudioConfig, AudioInput, AudioOutput, SessionConfig, Transcription, TurnDetection
 from offhook.context import RunContext
 from offhook.session.prepare import ReadyAgent, prepare
+from offhook.session.servers import Servers
 from offhook.settings import Settings
 
 #: What a conversation wants unless told otherwise: turns found by meaning, and the user's words written down.
@@ -43,5 +44,6 @@ async def initial_config(
     agent: RealtimeAgent, config: SessionConfig | None = None, settings: Settings | None = None, *, context: Any = None
 ) -> SessionConfig:
     """Give the config that a session of ``agent`` starts with, for a call that is accepted before there is a session."""
-    ready = await prepare(agent, RunContext(context=context, agent=agent, history=tuple))
+    async with Servers() as servers:
+        ready = await prepare(agent, RunContext(context=context, agent=agent, history=tuple), servers)
     return agent_config(ready, base_config(config, settings))

@@ -13,6 +13,7 @@ from offhook.context import RunContext, ToolContext
 from offhook.events import ErrorEvent, Event, FunctionCall
 from offhook.hookspecs import RealtimeTransportLayer
 from offhook.session.history import History
+from offhook.session.servers import Servers
 from offhook.session.tasks import Tasks
 
 
@@ -26,6 +27,7 @@ class Conversation:
     #: The application's own object.
     context: Any = None
     tasks: Tasks = field(init=False, factory=Tasks)
+    servers: Servers = field(init=False, factory=Servers)
     history: History = field(init=False, factory=History)
 
     def run_context(self, agent: RealtimeAgent) -> RunContext[Any]:

@@ -15,6 +15,7 @@ from offhook.function import settle
 from offhook.handoffs import Handoff, as_handoffs
 from offhook.mcp import HostedMcpTool
 from offhook.schema import Json
+from offhook.session.servers import Servers
 from offhook.tool import Enabled, FunctionTool
 
 
@@ -33,15 +34,14 @@ class ReadyAgent:
         return tuple(tool.to_wire() for tool in (*self.tools.values(), *self.hosted, *self.handoffs.values()))
 
 
-async def prepare(agent: RealtimeAgent, context: RunContext[Any]) -> ReadyAgent:
+async def prepare(agent: RealtimeAgent, context: RunContext[Any], servers: Servers) -> ReadyAgent:
     """Work out what the agent is now.
 
-    Raises ``ToolError`` where two of its tools and handoffs have one name, and whatever its own functions raise.
+    Raises ``ToolError`` where two of its tools and handoffs have one name, and whatever its own functions and servers raise.
     """
     functions = [tool for tool in agent.tools if isinstance(tool, FunctionTool)]
     for server in agent.mcp_servers:
-        await server.connect()
-        functions += await server.tools()
+        functions += await servers.tools_of(server)
     tools = [tool for tool in functions if await holds(tool.is_enabled, context)]
     handoffs = [entry for entry in as_handoffs(agent.handoffs, agent.name) if await holds(entry.is_enabled, context)]
     _refuse_doubles(agent, tools, handoffs)

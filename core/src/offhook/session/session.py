@@ -13,16 +13,21 @@ from offhook.agent import RealtimeAgent
 from offhook.config import SessionConfig
 from offhook.emitter import Emitter, EventIterator
 from offhook.errors import AlreadyConnected, ConnectCancelled, NotConnected
+from offhook.guardrail import GuardrailSettings, InputGuardrail, OutputGuardrail
 from offhook.hookspecs import ApiKey, ConnectOptions, RealtimeTransportLayer
 from offhook.items import ConversationItem, InputImage, MessageItem
+from offhook.observers import observe_session
 from offhook.plugins import make_transport
 from offhook.session import usage
 from offhook.session.approvals import Decision, Standing
+from offhook.session.checks import Guards
 from offhook.session.config import agent_config, base_config
 from offhook.session.conversation import Conversation
 from offhook.session.events import RealtimeSessionEventTypes, ToolApprovalRequested
+from offhook.session.input_gate import gated
+from offhook.session.options import Options
 from offhook.session.parts import Handler, Parts
-from offhook.session.prepare import prepare
+from offhook.session.prepare import ReadyAgent, prepare
 from offhook.session.reading import Reading
 from offhook.settings import Settings, load_settings
 from offhook.tool import FailureFormatter
@@ -52,12 +57,18 @@ class RealtimeSession:
         call_id: str | None = None,
         settings: Settings | None = None,
         failure_formatter: FailureFormatter | None = None,
+        reply_to_mcp_calls: bool = True,
+        output_guardrails: Sequence[OutputGuardrail] = (),
+        input_guardrails: Sequence[InputGuardrail] = (),
+        guardrail_settings: GuardrailSettings | None = None,
     ) -> None:
         """Make a session, disconnected.
 
         ``transport`` is a name (default: the one in ``offhook.toml``) or a transport. ``config`` beats the config file's
         ``[session]``, which beats ``DEFAULT_CONFIG``. ``context`` is handed to tools. ``history`` is what was said before.
-        ``failure_formatter`` puts failures of tools, and rejections, into words for the model.
+        ``failure_formatter`` puts failures of tools, and rejections, into words for the model. ``reply_to_mcp_calls``: after
+        a call of a hosted MCP tool the model is asked to speak about it. ``output_guardrails`` check what the assistant
+        says; with ``input_guardrails`` the user's words are checked before it may reply.
         Raises ``PluginError`` and ``ConfigError``.
         """
         if transport is None or isinstance(transport, str):
@@ -67,13 +78,21 @@ class RealtimeSession:
         self.context = context
         self.usage = e.Usage()
         self._first = agent
+        guards = Guards(
+            outputs=output_guardrails, inputs=input_guardrails, settings=guardrail_settings or GuardrailSettings()
+        )
         self._config = base_config(config, settings)
+        if guards.inputs:
+            self._config = gated(self._config)
         self._options = ConnectOptions(
             api_key=api_key, url=url, model=model, call_id=call_id, initial_history=tuple(history)
         )
-        self._formatter = failure_formatter
+        self._behaviour = Options(
+            failure_formatter=failure_formatter, reply_to_mcp_calls=reply_to_mcp_calls, guards=guards
+        )
         self._standing: Standing = {}
         self._emitter = Emitter(RealtimeSessionEventTypes)
+        observe_session(transport, self._emitter.on)
         self._listening: list[Callable[[], None]] = []
         self._carries_raw = False
         self._reading: Reading | None = None
@@ -97,7 +116,8 @@ class RealtimeSession:
         """Connect, and return when the service has accepted the config.
 
         The agent's instructions and tools are worked out first. Raises ``ToolError`` where two of them have one name,
-        what the agent's own functions raise, and what the transport raises.
+        ``Unsupported`` where guardrails need what the transport lacks, what the agent's own functions raise, and what the
+        transport raises.
         """
         if self._preparing or self.transport.status != "disconnected":
             status = "connecting" if self._preparing else self.transport.status
@@ -109,6 +129,7 @@ class RealtimeSession:
         except BaseException:
             if self.transport.status == "disconnected":
                 self._stop_listening()
+                await parts.conversation.servers.close()
             raise
 
     async def close(self) -> None:
@@ -121,7 +142,9 @@ class RealtimeSession:
         if self._listening:
             await self.transport.close()
             self._stop_listening()
-        await self._parts.conversation.tasks.wait_stopped()
+        conversation = self._parts.conversation
+        await conversation.tasks.wait_stopped()
+        await conversation.servers.close()
 
     @property
     def agent(self) -> RealtimeAgent:
@@ -132,6 +155,11 @@ class RealtimeSession:
     def history(self) -> tuple[ConversationItem, ...]:
         """The conversation so far, in order."""
         return self._parts.conversation.history.items if self._parts else ()
+
+    @property
+    def available_mcp_tools(self) -> tuple[Mapping[str, Any], ...]:
+        """The hosted MCP tools that the agent in charge may use, as their servers described them."""
+        return self._parts.hosted.tools if self._parts else ()
 
     @property
     def muted(self) -> bool | None:
@@ -231,17 +259,14 @@ class RealtimeSession:
 
     async def _begin(self) -> Parts:
         """Make the parts of a new connection and let them hear the transport."""
+        self._behaviour.guards.require(self.transport.capabilities)
         conversation = Conversation(self.transport, self._emitter.emit, self.context)
-        closed, self._preparing = self._closed, True
         try:
-            ready = await prepare(self._first, conversation.run_context(self._first))
-        finally:
-            self._preparing = False
-        if closed != self._closed:
-            raise ConnectCancelled(
-                "the session was closed while its agent was made ready. Connect again if you want it."
-            )
-        self._parts = parts = Parts(conversation, self._config, ready, self._standing, self._formatter)
+            ready = await self._make_ready(conversation)
+        except BaseException:
+            await conversation.servers.close()
+            raise
+        self._parts = parts = Parts(conversation, self._config, ready, self._standing, self._behaviour)
         self._emitter.begin()
         self._reading = Reading(self._emitter.events)
         routes = {
@@ -252,6 +277,18 @@ class RealtimeSession:
         self._listening = [self.transport.on(name, _in_order(handlers)) for name, handlers in routes.items()]
         self._carry_raw()
         return parts
+
+    async def _make_ready(self, conversation: Conversation) -> ReadyAgent:
+        closed, self._preparing = self._closed, True
+        try:
+            ready = await prepare(self._first, conversation.run_context(self._first), conversation.servers)
+        finally:
+            self._preparing = False
+        if closed != self._closed:
+            raise ConnectCancelled(
+                "the session was closed while its agent was made ready. Connect again if you want it."
+            )
+        return ready
 
     def _carry_raw(self) -> None:
         """Let raw frames through once someone wants them: there are more of them than of anything else."""
