@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import enum
 import functools
 import json
@@ -10,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NotRequired, TypedDict
 
 import attrs
+import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -308,3 +310,64 @@ KINDS = [str, int, float, bool, list[int], dict[str, str], Unit, Level, Place, O
 def test_whatever_json_the_model_gives_it_is_taken_or_refused_with_a_tool_error(kind, value):
     with contextlib.suppress(ToolError):
         value_of(kind, value)
+
+
+# Classes of others.
+
+
+@dataclasses.dataclass
+class Trip:
+    place: Place
+    days: int = 1
+    notes: list[str] = dataclasses.field(default_factory=list)
+    seen: bool = dataclasses.field(default=False, init=False)
+
+
+def test_a_dataclass_becomes_an_object_and_back():
+    schema = schema_of(Trip, "f")
+    assert (list(schema["properties"]), schema["required"]) == (["place", "days", "notes"], ["place"])
+
+    def go(trip: Trip) -> None:
+        raise NotImplementedError
+
+    taken = parameters_of(go, {}, skip=frozenset())
+    given = taken.structure({"trip": {"place": {"city": "Paris"}, "days": 2}})
+    assert given == {"trip": Trip(Place("Paris"), 2)}
+    with pytest.raises(ToolError, match="argument 'trip'"):
+        taken.structure({"trip": {"place": {"city": "Paris"}, "days": "2"}})
+
+
+class Guest(pydantic.BaseModel):
+    name: str = pydantic.Field(description="As on the passport.", min_length=1)
+    friends: list[Friend] = []
+
+
+class Friend(pydantic.BaseModel):
+    name: str
+
+
+Guest.model_rebuild()
+
+
+class Ancestor(pydantic.BaseModel):
+    of: Ancestor | None = None
+
+
+def test_a_pydantic_model_says_its_schema_itself_and_validates_itself():
+    def invite(guest: Guest) -> None:
+        raise NotImplementedError
+
+    taken = parameters_of(invite, {}, skip=frozenset())
+    guest = taken.schema["properties"]["guest"]
+    assert guest["properties"]["name"]["description"] == "As on the passport."
+    assert guest["properties"]["friends"]["items"]["properties"]["name"]["type"] == "string"
+    assert "$ref" not in json.dumps(taken.schema)
+    given = taken.structure({"guest": {"name": "Ada", "friends": [{"name": "Bob"}]}})
+    assert given == {"guest": Guest(name="Ada", friends=[Friend(name="Bob")])}
+    with pytest.raises(ToolError, match=r"(?s)argument 'guest'.*at least 1 character"):
+        taken.structure({"guest": {"name": ""}})
+
+
+def test_a_model_that_contains_itself_is_refused():
+    with pytest.raises(ToolError, match="contains itself"):
+        schema_of(Ancestor, "f")

@@ -1,12 +1,12 @@
-"""JSON schema of a function's parameters, from its signature, and the way back: JSON arguments to Python values."""
+"""JSON schema of a function's parameters, from its signature."""
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import inspect
 import types
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import (
     Annotated,
     Any,
@@ -26,8 +26,8 @@ from attrs import NOTHING, fields, frozen, has
 from offhook.errors import ToolError
 
 Json = dict[str, Any]
-_PRIMITIVES: Mapping[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
-_ARRAYS = frozenset({list, tuple, set, frozenset, Sequence})
+PRIMITIVES: Mapping[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
+ARRAYS = frozenset({list, tuple, set, frozenset, Sequence})
 
 
 @frozen
@@ -44,7 +44,9 @@ class Parameters:
         if unknown or missing:
             wrong = [f"unknown argument {name!r}" for name in sorted(unknown)]
             raise ToolError("; ".join([*wrong, *(f"argument {name!r} is missing" for name in missing)]))
-        return {name: _structure(value, self.types[name], name) for name, value in arguments.items()}
+        from offhook.structuring import structure  # noqa: PLC0415  # it asks us for the schema that a value has to fit
+
+        return {name: structure(value, self.types[name], name) for name, value in arguments.items()}
 
 
 def parameters_of(function: Callable[..., Any], descriptions: Mapping[str, str], *, skip: frozenset[str]) -> Parameters:
@@ -88,7 +90,10 @@ def _hints(annotated: Any, where: str) -> Mapping[str, Any]:
 
 
 def schema_of(kind: Any, where: str) -> Json:
-    """Give the JSON schema of a type: primitives, Literal, Enum, list, dict, unions, attrs classes and TypedDicts."""
+    """Give the JSON schema of a type: primitives, Literal, Enum, list, dict, unions, and classes with members.
+
+    Those are attrs classes, dataclasses, TypedDicts and pydantic models, which say their schema themselves.
+    """
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
         note = next((entry for entry in arguments[1:] if isinstance(entry, str)), None)
@@ -97,25 +102,25 @@ def schema_of(kind: Any, where: str) -> Json:
         return _enumeration(arguments)
     if origin in {Union, types.UnionType}:
         return {"anyOf": [schema_of(entry, where) for entry in arguments]}
-    if kind in _PRIMITIVES or kind is Any:
-        return {} if kind is Any else {"type": _PRIMITIVES[kind]}
+    if kind in PRIMITIVES or kind is Any:
+        return {} if kind is Any else {"type": PRIMITIVES[kind]}
     return _schema_of_container(kind, origin or kind, arguments, where)
 
 
 def _schema_of_container(kind: Any, container: Any, arguments: Sequence[Any], where: str) -> Json:
-    if _is_fixed(container, arguments):
+    if is_fixed(container, arguments):
         elements = [schema_of(entry, where) for entry in arguments]
         same = all(element == elements[0] for element in elements)
         items = elements[0] if same else {"anyOf": elements}
         return {"type": "array", "items": items, "minItems": len(elements), "maxItems": len(elements)}
-    if container in _ARRAYS:
+    if container in ARRAYS:
         return {"type": "array", **({"items": schema_of(arguments[0], where)} if arguments else {})}
     if container in {dict, Mapping}:
         return {"type": "object"}
     return _schema_of_class(kind, where)
 
 
-def _is_fixed(container: Any, arguments: Sequence[Any]) -> bool:
+def is_fixed(container: Any, arguments: Sequence[Any]) -> bool:
     """Whether this is a tuple of so many elements, and not one of any length (``tuple[int, ...]``)."""
     return container is tuple and bool(arguments) and arguments[-1] is not ...
 
@@ -123,7 +128,9 @@ def _is_fixed(container: Any, arguments: Sequence[Any]) -> bool:
 def _schema_of_class(kind: Any, where: str) -> Json:
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return _enumeration(list(kind))
-    members = _members(kind, where)
+    if is_model(kind):
+        return _schema_of_model(kind, where)
+    members = members_of(kind, where)
     try:
         properties = {name: schema_of(hint, where) for name, (hint, _) in members.items()}
     except RecursionError:
@@ -132,19 +139,58 @@ def _schema_of_class(kind: Any, where: str) -> Json:
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
-def _members(kind: Any, where: str) -> Mapping[str, tuple[Any, bool]]:
+def members_of(kind: Any, where: str) -> Mapping[str, tuple[Any, bool]]:
     """Give the members of a class, each with its type and whether it must be there."""
     if has(kind):
         hints = _hints(kind, where)
         return {
             entry.name: (hints.get(entry.name, Any), entry.default is NOTHING) for entry in fields(kind) if entry.init
         }
+    if dataclasses.is_dataclass(kind):
+        hints = _hints(kind, where)
+        return {
+            entry.name: (hints[entry.name], _must_be_given(entry)) for entry in dataclasses.fields(kind) if entry.init
+        }
     if is_typeddict(kind):
         return {name: _key(kind, name, hint) for name, hint in _hints(kind, where).items()}
     raise ToolError(
         f"{where}: {kind!r} has no JSON schema. Use str, int, float, bool, Literal, Enum, list, dict, "
-        "an attrs class or a TypedDict."
+        "an attrs class, a dataclass, a TypedDict or a pydantic model."
     )
+
+
+def _must_be_given(entry: dataclasses.Field[Any]) -> bool:
+    return entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING
+
+
+def is_model(kind: Any) -> bool:
+    """Whether this is a pydantic model, asked without importing pydantic for those who have no need of it."""
+    return isinstance(kind, type) and hasattr(kind, "model_json_schema") and hasattr(kind, "model_validate")
+
+
+def _schema_of_model(kind: Any, where: str) -> Json:
+    schema: Json = kind.model_json_schema()
+    definitions: Json = schema.pop("$defs", {})
+    try:
+        return _inlined(schema, definitions)
+    except RecursionError:
+        raise ToolError(f"{where}: {kind!r} contains itself, which a tool's schema cannot say.") from None
+
+
+def _inlined(schema: Any, definitions: Json) -> Any:
+    """Put what is referred to in its place: references count from the root, and this will be a branch."""
+    if isinstance(schema, list):
+        return [_inlined(entry, definitions) for entry in cast("list[Any]", schema)]
+    if not isinstance(schema, dict):
+        return schema
+    node = cast("Json", schema)
+    if (reference := node.get("$ref")) is not None:
+        return _inlined({**definitions[reference.removeprefix("#/$defs/")], **_without(node, "$ref")}, definitions)
+    return {name: _inlined(entry, definitions) for name, entry in node.items()}
+
+
+def _without(node: Json, name: str) -> Json:
+    return {key: value for key, value in node.items() if key != name}
 
 
 def _key(kind: Any, name: str, hint: Any) -> tuple[Any, bool]:
@@ -157,91 +203,13 @@ def _key(kind: Any, name: str, hint: Any) -> tuple[Any, bool]:
 
 def _enumeration(entries: Sequence[Any]) -> Json:
     values = [_plain(entry) for entry in entries]
-    kinds = {_PRIMITIVES.get(type(value)) for value in values}
+    kinds = {PRIMITIVES.get(type(value)) for value in values}
     kind = kinds.pop() if len(kinds) == 1 else None
     return {**({"type": kind} if kind else {}), "enum": values}
 
 
 def _described(schema: Json, description: str | None) -> Json:
     return {**schema, "description": description} if description else schema
-
-
-def _structure(value: Any, kind: Any, name: str) -> Any:
-    try:
-        return _converter().structure(value, kind)
-    except ToolError as error:
-        raise ToolError(f"argument {name!r}: {error}") from error
-    except Exception as error:
-        raise ToolError(f"argument {name!r}: {value!r} is not what it takes ({schema_of(kind, name)})") from error
-
-
-@cache
-def _converter() -> Any:
-    from cattrs import Converter  # noqa: PLC0415  # 40 ms that `import offhook` must not cost
-
-    converter = Converter(detailed_validation=False, forbid_extra_keys=True)
-    for kind in (str, int, float, bool):
-        converter.register_structure_hook(kind, _strictly)
-    # Models give "3" or 3.0 for 3 seldom enough that guessing what they meant costs more than telling them.
-    converter.register_structure_hook_func(_is_union, _one_of)
-    converter.register_structure_hook_func(_is_array, _array)
-    converter.register_structure_hook_func(is_typeddict, _typed_dict)
-    return converter
-
-
-def _strictly(value: Any, kind: type) -> Any:
-    if issubclass(kind, enum.Enum):  # one of strings or integers
-        return kind(value)
-    if kind is float and type(value) is int:
-        return float(value)
-    if kind is int and isinstance(value, float) and value.is_integer():
-        return int(value)
-    if type(value) is not kind:
-        raise ToolError(f"expected {_PRIMITIVES[kind]}, got {value!r}")
-    return value
-
-
-def _is_union(kind: Any) -> bool:
-    return get_origin(kind) in {Union, types.UnionType}
-
-
-def _one_of(value: Any, kind: Any) -> Any:
-    for entry in get_args(kind):
-        if entry is type(None):
-            if value is None:
-                return None
-            continue
-        try:
-            return _converter().structure(value, entry)
-        except Exception:  # noqa: BLE001, S112  # not this one: try the next
-            continue
-    raise ToolError(f"{value!r} is none of {schema_of(kind, 'it')['anyOf']}")
-
-
-def _typed_dict(value: Any, kind: Any) -> Any:
-    if not isinstance(value, dict):
-        raise ToolError(f"expected object, got {value!r}")
-    types = {name: hint for name, (hint, _) in _members(kind, "").items()}
-    return Parameters(schema_of(kind, ""), types).structure(cast("Json", value))
-
-
-def _is_array(kind: Any) -> bool:
-    return (get_origin(kind) or kind) in _ARRAYS
-
-
-def _array(value: Any, kind: Any) -> Any:
-    """By hand, because a string would pass for an array of its letters."""
-    if not isinstance(value, list):
-        raise ToolError(f"expected array, got {value!r}")
-    values = cast("list[Any]", value)
-    container, arguments = get_origin(kind) or kind, get_args(kind)
-    kinds: Sequence[Any] = [arguments[0] if arguments else Any] * len(values)
-    if _is_fixed(container, arguments):
-        kinds = arguments
-    if len(kinds) != len(values):
-        raise ToolError(f"expected array of {len(kinds)}, got {value!r}")
-    structured = [_converter().structure(element, entry) for element, entry in zip(values, kinds, strict=True)]
-    return structured if container is Sequence else container(structured)
 
 
 def _plain(value: Any) -> Any:
@@ -255,7 +223,7 @@ def _is_json(value: Any) -> bool:
     if isinstance(value, dict):
         items = cast("dict[Any, Any]", value).items()
         return all(isinstance(key, str) and _is_json(entry) for key, entry in items)
-    return value is not None and type(value) in _PRIMITIVES
+    return value is not None and type(value) in PRIMITIVES
 
 
 def _name(function: Callable[..., Any]) -> str:
