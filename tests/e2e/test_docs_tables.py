@@ -108,6 +108,17 @@ def test_what_sip_takes_is_in_its_table_or_in_that_of_the_socket_it_uses() -> No
     assert own <= set(_documented("sip")) <= set(_options("sip"))
 
 
+def test_what_the_emulator_takes_and_does_is_told_where_it_is_used_by_name() -> None:
+    """It has no page of its own: its options are in the page on testing, and its flags are those of another."""
+    _heading, *rows = _rows(_section("docs/testing.md", "Without a server, by name"))
+    options = _options("emulator")
+    assert {_CODE.findall(first)[0]: default for first, default, _ in rows} == {
+        name: _default(entry) for name, entry in options.items()
+    }
+    flags = {row.name: row.capabilities for row in check_transports(Settings())}
+    assert flags["emulator"] == flags["websocket"]
+
+
 @pytest.mark.parametrize("name", ["websocket", "webrtc", "sip", "cloudflare"])
 def test_the_defaults_in_a_table_are_those_of_the_transport(name: str) -> None:
     """Numbers and texts; what an option is without a value is told in words."""

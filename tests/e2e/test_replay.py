@@ -11,7 +11,7 @@ import pytest
 from replay import serving
 
 from offhook.items import FunctionCallItem, InputText, MessageItem, OutputText
-from offhook.recording import Recording, read_recording, recorded_agent
+from offhook.recording import Recording, ReplayTransport, read_recording, recorded_agent
 from offhook.session import RealtimeSession
 from offhook_websocket import OpenAIRealtimeWebSocket, WebSocketOptions
 
@@ -78,6 +78,18 @@ async def test_a_recorded_stream_runs_through_the_session_whole_in_order_and_wit
         for frame in recording.of("response.done")
         if (usage := frame["response"]["usage"])
     )
+
+
+@pytest.mark.parametrize("recording", OURS, indirect=True, ids=OURS)
+async def test_replayed_without_a_socket_the_stream_gives_the_same_history(recording):
+    agent, errors = recorded_agent(recording), []
+    session = RealtimeSession(agent, transport=ReplayTransport(recording), call_id=call_of(recording))
+    session.on("error", errors.append)
+    async with asyncio.timeout(PATIENCE_S), session:
+        async for _ in session:
+            pass
+    assert [shown(item) for item in session.history] == spoken(recording)
+    assert errors == []
 
 
 async def test_the_frames_of_other_dialects_are_raw_events_and_no_errors(corpus):

@@ -104,6 +104,23 @@ def test_the_emulator_starts_from_its_wheel_without_any_extra(
         assert process.wait(30) == 0
 
 
+def test_an_agent_is_tested_with_the_emulators_wheel_without_any_extra(
+    wheels: Path, make_environment: MakeEnvironment, clean_environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Neither models nor a server: what the page on testing promises."""
+    environment = make_environment()
+    core, websocket, emulator = (_wheel(wheels, name) for name in ("offhook", "offhook-websocket", "offhook-emulator"))
+    environment.install(f"{core}[cli,speed]", websocket, emulator)
+    program = """
+from offhook import RealtimeAgent
+from offhook.testing import run_virtual, simulate
+
+print(run_virtual(simulate(RealtimeAgent(name="A"), ["Thank you"])).exchanges[0].reply)
+"""
+    told = run([environment.python, "-W", "error", "-c", program], env=clean_environ, cwd=tmp_path)
+    assert told == "You are welcome.\n"
+
+
 def test_listing_transports_takes_less_than_a_quarter_of_a_second(
     two_wheels: Environment, clean_environ: dict[str, str], tmp_path: Path
 ) -> None:

@@ -8,8 +8,17 @@ import contextvars
 import threading
 from collections.abc import Callable
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
+
+#: Per loop, how many functions run beside it whose result somebody awaits.
+_awaited: WeakKeyDictionary[asyncio.AbstractEventLoop, int] = WeakKeyDictionary()
+
+
+def awaited_threads(loop: asyncio.AbstractEventLoop) -> int:
+    """Say how many functions run beside ``loop`` and are awaited: a virtual clock must not run ahead of them."""
+    return _awaited.get(loop, 0)
 
 
 async def run_in_thread(function: Callable[[], T], *, name: str) -> T:
@@ -48,4 +57,8 @@ async def run_in_thread(function: Callable[[], T], *, name: str) -> T:
         threading.Thread(target=run, name=name, daemon=True).start()
     except RuntimeError:  # can't start new thread
         run()
-    return await done
+    _awaited[loop] = awaited_threads(loop) + 1
+    try:
+        return await done
+    finally:
+        _awaited[loop] -= 1

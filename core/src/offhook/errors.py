@@ -12,6 +12,8 @@
     ├── ContractError                   a plugin or listener does not match the hook specifications
     ├── ConfigError                     offhook.toml, environment or arguments hold something wrong
     ├── AudioError                      a file, device or format that cannot be used
+    ├── RecordingError                  a recording that cannot be written, read or replayed
+    ├── HistoryError                    a history that cannot be edited, or read, as asked
     ├── TransportError
     │   ├── ConnectError                connect() failed; the transport can be connected again
     │   │   ├── AuthenticationError     the service refused the key, or there is none
@@ -21,6 +23,8 @@
     │   ├── NotConnected                a command needs a connection, and there is none
     │   ├── Unsupported                 this transport cannot do that; the flag says so beforehand
     │   └── ImmutableConfig             the named fields cannot change now; nothing was sent
+    ├── ReplyFailed                     a reply that was asked for will not come, or not to its end
+    ├── TurnError                       a turn of the user's was begun or ended wrongly
     ├── SlowConsumer                    an ``async for`` or async listener fell too far behind
     └── ToolError                       a tool is declared or called wrongly
 
@@ -74,6 +78,14 @@ class ConfigError(OffhookError):
 
 class AudioError(OffhookError):
     """An audio file, device or format that cannot be used."""
+
+
+class RecordingError(OffhookError):
+    """A recording of a conversation that cannot be written, read or replayed."""
+
+
+class HistoryError(OffhookError):
+    """A conversation's history cannot be edited as asked, or what is to be read is none. Nothing was sent."""
 
 
 class TransportError(OffhookError):
@@ -134,6 +146,22 @@ class ImmutableConfig(TransportError):
         self.fields = tuple(sorted(fields))
         self.remedy = remedy
         super().__init__(f"{', '.join(self.fields)} cannot be changed now. {remedy}")
+
+
+class ReplyFailed(OffhookError):
+    """A reply that was asked for will not come, or not to its end.
+
+    ``reason`` is ``refused`` (by the service; ``code`` is its own word for why), ``connection_lost`` or ``closed``.
+    """
+
+    def __init__(self, message: str, *, reason: str, code: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.code = code
+
+
+class TurnError(OffhookError):
+    """A turn of the user's was begun or ended wrongly; nothing was sent."""
 
 
 class SlowConsumer(OffhookError):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offhook.realtime.outbox import Outbox
+from offhook.realtime.outbox import Outbox, SentFrames
 
 PATIENCE_S = 5.0
 
@@ -193,3 +193,34 @@ def test_p08_every_frame_leaves_once_and_in_order_for_any_interleaving(actions):
         assert channel.arrived == [text for text in expected if text not in missing] + ["last"]
 
     asyncio.run(run())
+
+
+# Who is told of what goes out
+
+
+async def test_a_frame_is_told_before_it_is_handed_over_so_that_no_answer_can_be_told_first():
+    channel, sent, order = Channel(), SentFrames(), []
+    sent.add(lambda text: order.append((text, list(channel.arrived))))
+    outbox = Outbox(channel, sent)
+    await outbox.send(["a"])
+    await outbox.send(["b", "c"])
+    assert order == [("a", []), ("b", ["a"]), ("c", ["a", "b"])]
+
+
+async def test_p09_a_listener_that_raises_harms_neither_the_others_nor_the_frame(caplog):
+    channel, sent, heard = Channel(), SentFrames(), []
+    sent.add(lambda _: 1 / 0)
+    sent.add(heard.append)
+    await Outbox(channel, sent).send(["a"])
+    assert heard == channel.arrived == ["a"]
+    assert "listener_failed" in caplog.text
+
+
+async def test_a_listener_that_was_taken_off_hears_nothing_and_can_be_taken_off_twice():
+    channel, sent, heard = Channel(), SentFrames(), []
+    stop, _ = sent.add(heard.append), sent.add(lambda _: stop())
+    outbox = Outbox(channel, sent)
+    await outbox.send(["a"])
+    stop()
+    await outbox.send(["b"])
+    assert heard == ["a"]

@@ -60,6 +60,10 @@ async def test_nobody_waits_for_a_client_that_is_gone():
     outbox.put({"audio": "x" * 2_000_000})
     await asyncio.wait_for(outbox.pump(), 5)
     await asyncio.wait_for(outbox.room(), 5)
+    size = outbox.size
+    outbox.put({"audio": "x" * 2_000_000})
+    await asyncio.wait_for(outbox.room(), 5)
+    assert outbox.size == size
 
 
 async def test_a_frame_that_cannot_be_written_is_an_error_of_ours():

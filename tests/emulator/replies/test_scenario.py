@@ -8,6 +8,7 @@ import pytest
 
 from offhook.errors import ConfigError
 from offhook_emulator.replies.scenario import read_entries
+from offhook_emulator.replies.script import Script
 
 
 @pytest.mark.parametrize(
@@ -52,3 +53,14 @@ def test_a_missing_file_and_one_that_is_no_text_are_refused(tmp_path: Path) -> N
         read_entries(tmp_path / "gone.yaml")
     with pytest.raises(ConfigError, match="is not YAML"):
         read_entries(tmp_path / "binary.yaml")
+
+
+def test_a_scenario_written_in_python_may_have_texts_for_entries() -> None:
+    first, second = Script.of([{"when": "hello", "say": "Good day."}, "Goodbye."]).entries
+    assert (first.when is not None, first.step.say) == (True, "Good day.")
+    assert (second.when, second.step.say) == (None, "Goodbye.")
+
+
+def test_what_is_wrong_in_python_is_said_with_its_entry() -> None:
+    with pytest.raises(ConfigError, match="the replies, entry 2: unknown key 'sya'"):
+        Script.of(["Hello.", {"sya": "b"}])

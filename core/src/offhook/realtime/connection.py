@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
+import itertools
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import Context
 from types import MappingProxyType
 from typing import Final, Literal
 
 from attrs import evolve
 
-from offhook._log import logger
+from offhook._log import log_also, log_scope, logger
 from offhook.capabilities import Capabilities
 from offhook.config import UNSET, SessionConfig
 from offhook.errors import (
@@ -30,8 +31,9 @@ from offhook.hookspecs import ApiKey, ConnectOptions
 from offhook.realtime import session_config
 from offhook.realtime.capabilities import REALTIME_CAPABILITIES
 from offhook.realtime.channel import Dialer, DialRequest, MessageChannel, endpoint, resolve_key
-from offhook.realtime.outbox import Outbox
-from offhook.realtime.protocol import Effects, RealtimeProtocol, Send
+from offhook.realtime.effects import Effects, Send
+from offhook.realtime.outbox import Outbox, SentFrames
+from offhook.realtime.protocol import RealtimeProtocol
 from offhook.transport import TransportBase
 
 #: RFC 6455 close codes with which a peer ends a connection on purpose.
@@ -50,6 +52,9 @@ _HOPELESS: Final = frozenset(
     {"invalid_api_key", "insufficient_quota", "account_deactivated", "billing_hard_limit_reached"}
 )
 
+#: Numbers the connections of this process: the service's own id comes only with its acceptance.
+_CONNECTION_NUMBERS: Final = itertools.count(1)
+
 
 class RealtimeConnection(TransportBase):
     """Connects, receives and closes; what can be said over it is ``OpenAIRealtimeBase``."""
@@ -66,12 +71,13 @@ class RealtimeConnection(TransportBase):
         capabilities: Capabilities = REALTIME_CAPABILITIES,
         ack_timeout_s: float = 5.0,
         service_plays: bool = False,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         """Make a transport, disconnected.
 
         ``ack_timeout_s``: how long ``connect()`` waits for the service to accept the config before it goes on with a
-        warning. ``service_plays``: audio travels outside the channel (WebRTC, SIP). ``clock`` gives seconds.
+        warning. ``service_plays``: audio travels outside the channel (WebRTC, SIP). ``clock`` gives seconds, by default
+        those of the event loop.
         """
         super().__init__(name, capabilities)
         self._dialer = dialer
@@ -81,7 +87,7 @@ class RealtimeConnection(TransportBase):
         self._headers = dict(headers or {})
         self._ack_timeout_s = ack_timeout_s
         self._service_plays = service_plays
-        self._clock = clock
+        self._clock = clock or _loop_time
         self._protocol = RealtimeProtocol()
         self._channel: MessageChannel | None = None
         self._outbox: Outbox | None = None
@@ -91,6 +97,23 @@ class RealtimeConnection(TransportBase):
         self._accepted: asyncio.Future[ConnectError | None] | None = None
         self._closed = asyncio.Event()
         self._last_error: ErrorEvent | None = None
+        self._dialled_model: str | None = None
+        self._sent = SentFrames()
+        #: What happens on the connection happens, and is logged, in this context.
+        self._scope = Context()
+
+    @property
+    def model(self) -> str | None:
+        """The model that was asked for when the connection was made; before, the one of the options, if any."""
+        return self._dialled_model or self._model
+
+    def on_sent(self, listener: Callable[[str], object]) -> Callable[[], None]:
+        """Call ``listener`` with each client frame, as JSON text, just before it goes out; gives a function that ends it.
+
+        Raw events are what the service says; this is the other half, for a recorder. It runs in the way of every command:
+        let it be quick.
+        """
+        return self._sent.add(listener)
 
     # The connection.
 
@@ -107,12 +130,15 @@ class RealtimeConnection(TransportBase):
             )
         self._closed.clear()
         self._last_error = None
-        self._change(ConnectionChange(status="connecting"))
-        attempt = self._attempt = asyncio.create_task(
-            self._establish(options or ConnectOptions()), name="offhook connect"
-        )
+        options = options or ConnectOptions()
+        # What happens on this connection happens in tasks that descend from these two, and is logged under its ids.
+        # (Not by ``create_task(context=…)``: the loop in a Worker does not take it.)
+        number = next(_CONNECTION_NUMBERS)
+        scope = self._scope = log_scope(transport=self.name, connection=number, call_id=options.call_id)
+        scope.run(self._change, ConnectionChange(status="connecting"))
+        attempt = self._attempt = scope.run(asyncio.create_task, self._establish(options), name="offhook connect")
         # Cleaning up is a task of its own, so that nobody's impatience can interrupt it.
-        outcome = asyncio.create_task(self._outcome(attempt), name="offhook connect outcome")
+        outcome = scope.run(asyncio.create_task, self._outcome(attempt), name="offhook connect outcome")
         try:
             error = await asyncio.shield(outcome)
         except asyncio.CancelledError:
@@ -129,14 +155,17 @@ class RealtimeConnection(TransportBase):
         if self._attempt is not None and not self._attempt.done():
             self._attempt.cancel()
         elif self._status == "connected" and self._channel is not None:
-            self._change(ConnectionChange(status="disconnecting", reason="requested"))
+            scope = self._scope.copy()  # the caller may be in it already
+            scope.run(self._change, ConnectionChange(status="disconnecting", reason="requested"))
             # A task of its own, as above.
-            self._farewell = asyncio.create_task(self._leave(self._channel, timeout_s), name="offhook close")
+            leaving = self._leave(self._channel, timeout_s)
+            self._farewell = scope.run(asyncio.create_task, leaving, name="offhook close")
         if self._status != "disconnected":
             await self._closed.wait()
 
     async def _establish(self, options: ConnectOptions) -> None:
         model, config = self._model_and_config(options)
+        self._dialled_model = model
         request = DialRequest(
             url=self._address(options, model),
             model=model,
@@ -147,7 +176,7 @@ class RealtimeConnection(TransportBase):
         )
         self._protocol = RealtimeProtocol(service_plays=self._service_plays)
         self._channel = await self._dialer(request)
-        self._outbox = Outbox(self._channel)
+        self._outbox = Outbox(self._channel, self._sent)
         self._accepted = asyncio.get_running_loop().create_future()
         self._change(ConnectionChange(status="connected"))
         self._receiver = asyncio.create_task(self._receive(self._channel, self._protocol), name=f"offhook {self.name}")
@@ -172,7 +201,7 @@ class RealtimeConnection(TransportBase):
             async with asyncio.timeout(self._ack_timeout_s):
                 error = await accepted
         except TimeoutError:
-            logger().warning("config_not_acknowledged", transport=self.name, waited_s=self._ack_timeout_s)
+            logger().warning("config_not_acknowledged", waited_s=self._ack_timeout_s)
             await self._perform(self._protocol.stop_waiting())
         else:
             if error is not None:
@@ -279,6 +308,7 @@ class RealtimeConnection(TransportBase):
     def _tell(self, event: Event) -> None:
         self._emitter.emit(event)
         if isinstance(event, SessionReady):
+            log_also(session_id=event.session_id)
             self._accept(None)
         elif isinstance(event, ErrorEvent):
             self._last_error = event
@@ -316,6 +346,10 @@ class RealtimeConnection(TransportBase):
             await self._outbox.send(frames)
         except OSError as error:
             raise NotConnected("sending", "losing its connection") from error
+
+
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()
 
 
 async def _hang_up(channel: MessageChannel, code: int, timeout_s: float) -> None:

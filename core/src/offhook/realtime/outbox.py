@@ -4,10 +4,34 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from offhook._log import logger
+from offhook.listeners import name_of
 from offhook.realtime.channel import MessageChannel
+
+
+class SentFrames:
+    """Who is told of the frames that go out. One that fails is logged, and harms neither the others nor the frame (P9)."""
+
+    def __init__(self) -> None:
+        self._listeners: tuple[Callable[[str], object], ...] = ()
+
+    def add(self, listener: Callable[[str], object]) -> Callable[[], None]:
+        """Tell ``listener`` from now on; gives a function that ends it."""
+        self._listeners = (*self._listeners, listener)
+        return lambda: self._remove(listener)
+
+    def tell(self, text: str) -> None:
+        """Tell everyone of a frame."""
+        for listener in self._listeners:
+            try:
+                listener(text)
+            except Exception:  # noqa: BLE001  # see above
+                logger().exception("listener_failed", listener=name_of(listener), on="sent")
+
+    def _remove(self, listener: Callable[[str], object]) -> None:
+        self._listeners = tuple(each for each in self._listeners if each is not listener)
 
 
 class Outbox:
@@ -18,8 +42,10 @@ class Outbox:
     decided its frames: all of them go out, because the protocol counts on them.
     """
 
-    def __init__(self, channel: MessageChannel) -> None:
+    def __init__(self, channel: MessageChannel, sent: SentFrames | None = None) -> None:
+        """``sent`` tells of each frame just before the channel takes it, so that no answer to it can be told first."""
         self._channel = channel
+        self._sent = sent or SentFrames()
         self._queue: deque[tuple[str, asyncio.Future[None] | None]] = deque()
         self._busy = False
         self._writer: asyncio.Task[None] | None = None
@@ -51,6 +77,7 @@ class Outbox:
         # Nothing is before it: no task, no future. Channels write before they wait, so cancelling loses nothing here.
         self._busy = True
         try:
+            self._sent.tell(text)
             await self._channel.send(text)
         finally:
             self._busy = False
@@ -66,6 +93,7 @@ class Outbox:
         try:
             while self._queue:
                 text, sent = self._queue[0]
+                self._sent.tell(text)
                 await self._channel.send(text)
                 self._queue.popleft()
                 if sent is not None and not sent.done():

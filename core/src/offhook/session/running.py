@@ -35,20 +35,20 @@ class Runner:
             # Not awaited itself: it may ignore its cancellation, and the model does not wait for that.
             await asyncio.wait({work}, timeout=tool.timeout_s)
         finally:
-            del self._working[call.call_id]
-        return self._outcome(tool, call, work)
+            withdrawn = self._working.pop(call.call_id, None) is None
+        return Answer("", "never") if withdrawn else self._outcome(tool, call, work)
 
-    def stop(self, call_id: str) -> None:
-        """Stop the tool that works on this call, unless it is the one that asks for it."""
-        _, work = self._working.get(call_id, (None, None))
+    def withdraw(self, call_id: str) -> None:
+        """Stop the tool that works on this call, unless it is the one that asks for it; nobody wants its answer."""
+        _, work = self._working.pop(call_id, (None, None))
         if work is not None and work is not asyncio.current_task():
             work.cancel()
 
     def interrupted(self) -> None:
         """The assistant was interrupted: stop the tools whose work is then for nothing."""
-        for call_id, (tool, _) in tuple(self._working.items()):
-            if tool.on_interrupt == "cancel":
-                self.stop(call_id)
+        for tool, work in self._working.values():
+            if tool.on_interrupt == "cancel" and work is not asyncio.current_task():
+                work.cancel()
 
     def words(self, failure: ToolFailure, tool: FunctionTool | None = None) -> str:
         """Give what the model reads about a failure: in the tool's words, the session's, or our own."""

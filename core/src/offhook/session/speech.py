@@ -1,10 +1,10 @@
-"""When the assistant's speech begins and ends, for those who only want to know that."""
+"""The assistant's speech: when it begins and ends, and that nothing of it is heard once it was interrupted."""
 
 from __future__ import annotations
 
 from attrs import define, field
 
-from offhook.events import Event
+from offhook.events import AudioEvent, AudioInterrupted, Event
 from offhook.session.agents import Agents
 from offhook.session.conversation import Conversation
 from offhook.session.events import AudioStart, AudioStopped
@@ -12,11 +12,13 @@ from offhook.session.events import AudioStart, AudioStopped
 
 @define(eq=False)
 class Speech:
-    """Tells ``audio_start`` and ``audio_stopped``: of what is received, or, at the pace of speech, of what is heard."""
+    """Tells audio, and ``audio_start`` and ``audio_stopped``: of what is received, or, at its own pace, of what is heard."""
 
     conversation: Conversation
     agents: Agents
     _speaking: bool = field(init=False, default=False)
+    #: The newest epoch that was interrupted: what is still on its way of it is not told any more (P5).
+    _silenced: int = field(init=False, default=-1)
     #: At the pace of speech, audio of an item still comes after the service has said its last word on it.
     _paced: bool = field(init=False)
 
@@ -26,11 +28,14 @@ class Speech:
 
     # Events.
 
-    def audio(self, _: Event) -> None:
-        """A piece of speech is about to be told."""
+    def audio(self, event: AudioEvent) -> None:
+        """A piece of speech."""
+        if event.epoch <= self._silenced:
+            return
         if not (self._speaking or self._paced):
             self._speaking = True
             self.conversation.emit(AudioStart(agent=self.agents.current.agent))
+        self.conversation.emit(event)
 
     def audio_done(self, _: Event) -> None:
         """All audio of an item was received."""
@@ -38,9 +43,14 @@ class Speech:
         if not self._paced:
             self.conversation.emit(AudioStopped(agent=self.agents.current.agent))
 
-    def begin(self, _: Event) -> None:
-        """A turn began, or was interrupted: the next audio is the first."""
+    def turn_started(self, _: Event) -> None:
+        """The next audio is the first of a turn."""
         self._speaking = False
+
+    def audio_interrupted(self, event: AudioInterrupted) -> None:
+        """The next audio that is told is the first again."""
+        self._speaking = False
+        self._silenced = event.epoch
 
     def output_speech_started(self, _: Event) -> None:
         """The assistant became audible."""

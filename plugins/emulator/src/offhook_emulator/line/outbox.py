@@ -35,6 +35,7 @@ class Outbox:
         self._filled = asyncio.Event()
         self._has_room = asyncio.Event()
         self._has_room.set()
+        self._over = False
 
     @property
     def size(self) -> int:
@@ -45,6 +46,8 @@ class Outbox:
         """Queue a server event."""
         if self._observer:
             self._observer("server", event)
+        if self._over:  # nobody takes it any more, and nobody may wait for that
+            return
         frame = orjson.dumps(event).decode()
         self._frames.append(frame)
         self._count(len(frame))
@@ -70,6 +73,7 @@ class Outbox:
         except ConnectionError:
             pass  # the reader learns of it as well, and ends the session
         finally:
+            self._over = True
             self._has_room.set()
 
     async def _deliver(self, frame: str | Hangup) -> bool:

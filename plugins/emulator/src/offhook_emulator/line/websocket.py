@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, ParamSpec, Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, ParamSpec
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from offhook_emulator.line.calls import Call
 from offhook_emulator.line.outbox import Outbox
+from offhook_emulator.line.session import hold_session
 from offhook_emulator.line.switchboard import Switchboard
 
 _P = ParamSpec("_P")
-
-
-class _Receiver(Protocol):
-    async def receive(self, message: str | bytes) -> None: ...
 
 
 async def serve_session(
@@ -26,18 +23,8 @@ async def serve_session(
 
     ``model`` is what the connection asked for, ``config`` the session that a client secret stands for.
     """
-    detector = switchboard.voice.detector()
-    realtime = switchboard.new_model(detector, model=model, config=config)
-    async with asyncio.TaskGroup() as tasks:
-        outbox = Outbox(_sending(websocket.send_text), _sending(websocket.close), switchboard.observer)
-        runner = switchboard.runner(realtime, detector, outbox, tasks)
-        pump = tasks.create_task(outbox.pump())
-        try:
-            runner.start()
-            await _read(websocket, runner)
-        finally:
-            runner.close()
-            pump.cancel()
+    outbox = Outbox(_sending(websocket.send_text), _sending(websocket.close), switchboard.observer)
+    await hold_session(_frames(websocket), outbox, switchboard, model=model, config=config)
 
 
 async def serve_sideband(websocket: WebSocket, call: Call) -> None:
@@ -47,7 +34,8 @@ async def serve_sideband(websocket: WebSocket, call: Call) -> None:
         pump = tasks.create_task(channel.pump())
         try:
             with call.attached(channel):
-                await _read(websocket, call)
+                async for frame in _frames(websocket):
+                    await call.receive(frame)
         finally:
             pump.cancel()
 
@@ -62,10 +50,10 @@ def _sending(send: Callable[_P, Awaitable[None]]) -> Callable[_P, Awaitable[None
     return send_or_raise
 
 
-async def _read(websocket: WebSocket, receiver: _Receiver) -> None:
+async def _frames(websocket: WebSocket) -> AsyncIterator[str | bytes]:
     while True:
         message = await websocket.receive()
         if message["type"] == "websocket.disconnect":
             return
         text = message.get("text")
-        await receiver.receive(message["bytes"] if text is None else text)
+        yield message["bytes"] if text is None else text

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from offhook.errors import ConfigError
 from offhook_emulator.replies.chat import Chat
@@ -13,6 +14,16 @@ from offhook_emulator.replies.rules import Rules
 from offhook_emulator.replies.script import Script
 
 _KINDS: Final = ("rules", "script", "chat")
+
+#: How an application chooses: by name, as the entries of a scenario, or by bringing its own.
+Chosen: TypeAlias = str | Sequence[str | Mapping[str, Any]] | Replies
+
+
+def chosen(replies: Chosen) -> Replies:
+    """Give the replies that an application chose. Raises ConfigError as ``replies_from`` does."""
+    if isinstance(replies, str):
+        return replies_from(replies)
+    return Script.of(replies) if isinstance(replies, Sequence) else replies
 
 
 def replies_from(spec: str) -> Replies:

@@ -72,7 +72,12 @@ def read_entries(path: Path) -> list[Entry]:
         raise ConfigError(
             f"The scenario {path} must be a list of entries, each beginning with '- when:' or '- say:'; it is {kind}."
         )
-    return [_Reader(f"{path}, entry {number}").entry(entry) for number, entry in enumerate(entries, start=1)]
+    return entries_of(entries, str(path))
+
+
+def entries_of(entries: Sequence[Any], name: str) -> list[Entry]:
+    """Read entries that are loaded already. Raises ConfigError, with ``name``, the entry and what is wrong with it."""
+    return [_Reader(f"{name}, entry {number}").entry(entry) for number, entry in enumerate(entries, start=1)]
 
 
 @frozen

@@ -32,7 +32,7 @@ from attrs import define, frozen
 
 from offhook_emulator.replies.conversation import Item, is_call, is_message, new_outputs, text_of
 from offhook_emulator.replies.protocol import CallFunction, ReplyRequest, Say
-from offhook_emulator.replies.scenario import Entry, Step, read_entries
+from offhook_emulator.replies.scenario import Entry, Step, entries_of, read_entries
 from offhook_emulator.replies.sentences import spoken
 from offhook_emulator.voice.phrasing import sentences
 
@@ -47,6 +47,15 @@ class Script:
     def load(cls, path: str | PathLike[str]) -> Script:
         """Read a scenario. Raises ConfigError, with the file, the entry and what is wrong with it."""
         return cls(read_entries(Path(path)))
+
+    @classmethod
+    def of(cls, entries: Sequence[str | Mapping[str, Any]]) -> Script:
+        """Take a scenario written in Python: entries with the keys of the file; a text is an entry that says it.
+
+        Raises ConfigError likewise.
+        """
+        tables = [{"say": entry} if isinstance(entry, str) else entry for entry in entries]
+        return cls(entries_of(tables, "the replies"))
 
     async def reply(self, request: ReplyRequest) -> AsyncIterator[Say | CallFunction]:
         """Answer the conversation, a sentence or a call at a time."""
