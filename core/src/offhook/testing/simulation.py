@@ -10,8 +10,6 @@ from attrs import frozen
 
 from offhook.agent import RealtimeAgent
 from offhook.audio.formats import AudioFormat
-from offhook.config import SessionConfig
-from offhook.items import ConversationItem
 from offhook.plugins import make_transport
 from offhook.session import RealtimeSession
 from offhook.settings import Settings
@@ -51,11 +49,10 @@ async def simulate(
     *,
     replies: str | Sequence[str | Mapping[str, Any]] | Any = "rules",
     written: bool = False,
-    context: Any = None,
-    config: SessionConfig | None = None,
-    history: Sequence[ConversationItem] = (),
     prepare: Callable[[RealtimeSession], object] | None = None,
     timeout_s: float = 120.0,
+    voice: str = "scripted",
+    **options: Any,
 ) -> Conversation:
     """Hold a conversation with ``agent``, and give all of it.
 
@@ -66,17 +63,17 @@ async def simulate(
     Turns are spoken and heard as on a call, or sent as messages where they are ``written``. After each the user listens
     until the agent is done: replies made and heard to the end, tools answered. Who answers are the emulator's ``replies``:
     its rules, the entries of a scenario (``[{"when": "weather", "call": {…}, "then": "…"}, "Goodbye."]``), a scenario's file
-    (``script:FILE``) or an object with ``reply()``. ``context``, ``config`` and ``history`` are those of
-    ``RealtimeSession``; no file and no environment is read. ``prepare`` is given the session before it connects, to
-    listen to it.
+    (``script:FILE``) or an object with ``reply()``. ``options`` are those of ``RealtimeSession`` (``context``, ``config``,
+    ``output_guardrails`` …); no file and no environment is read. ``prepare`` is given the session before it connects, to
+    listen to it. ``voice="real"`` is the emulator's real voice and hearing instead of the one that tests have.
 
     It takes as long as speaking does, so run it in virtual time. Raises ``PluginNotFound`` without ``offhook-emulator``,
     ``ConfigError`` for ``replies`` that are none, ``SimulationError`` where the agent is not done ``timeout_s`` seconds
     after a turn, and what turns and ``prepare`` raise.
     """
     # All of its options, so that none comes from the environment.
-    transport = make_transport("emulator", settings=Settings(), voice="scripted", replies=replies, session_s=_SESSION_S)
-    session = RealtimeSession(agent, transport=transport, context=context, config=config, history=history)
+    transport = make_transport("emulator", settings=Settings(), voice=voice, replies=replies, session_s=_SESSION_S)
+    session = RealtimeSession(agent, transport=transport, **options)
     user = SimulatedUser(session, cast("_Emulator", transport).speech)
     if prepare is not None:
         prepare(session)
