@@ -9,7 +9,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from offhook.errors import AuthenticationError, ConnectError
-from offhook.realtime.channel import DialRequest
+from offhook.wire.channel import DialRequest
 from offhook_cloudflare import CloudflareDialer, CloudflareOptions, WorkerRuntime
 
 URL = "wss://api.example/v1/realtime?model=m"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from offhook.config import Maybe
 from offhook.hookspecs import ApiKey
 from offhook.kinds import describe, from_text
-from offhook.realtime.channel import Dialer
+from offhook.wire.channel import Dialer
 
 
 @frozen

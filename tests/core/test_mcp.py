@@ -15,7 +15,7 @@ from offhook.agent import RealtimeAgent
 from offhook.context import ToolContext
 from offhook.errors import ToolError
 from offhook.events import FunctionCall
-from offhook.mcp import LocalMcpServer
+from offhook.mcp import LocalMcpServer, McpServer
 
 PATIENCE_S = 30.0
 CONTEXT = ToolContext(
@@ -45,6 +45,13 @@ def server():
 
 async def call(tool, **arguments):
     return await tool.invoke(CONTEXT, json.dumps(arguments))
+
+
+def test_it_has_all_that_a_session_asks_of_a_server():
+    asked = {name: member for name, member in vars(McpServer).items() if not name.startswith("_")}
+    assert asked.keys() == {"connected", "connect", "tools", "close"}
+    for name, member in asked.items():
+        assert type(getattr(LocalMcpServer, name)) is type(member)
 
 
 async def test_its_tools_become_function_tools_that_call_it():

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from offhook.errors import ConfigError, OffhookError
-from offhook_sip import IncomingCall, webhook_app
+from offhook_sip import IncomingCall, WebhookApp, Webhooks, webhook_app
 
 
 class Calls:
@@ -104,6 +104,11 @@ async def test_signed_nonsense_is_400(app, sender):
     body, headers = sender.signed(sender.call(call_id=""))
     answer = await ask(app, content=body, headers=headers)
     assert (answer.status_code, answer.text) == (400, "not an event\n")
+
+
+async def test_an_application_for_webhooks_without_calls_is_made_by_hand(sender):
+    app = WebhookApp(Webhooks(sender.secret), {}, max_body=10_000)
+    assert (await ring(app, sender)).text == "ignored\n"
 
 
 async def test_body_is_bounded(on_call, sender):

@@ -40,7 +40,7 @@ async def ring(app, sender, **webhook):
 async def test_page_of_the_transport_answers_a_call(page, api, socket, sender, capsys):
     here = page("docs/transports/sip.md")
     await ring(here["app"], sender)
-    assert (await socket.hears("response.create"))["response"] == {"instructions": "Say exactly: Good morning!"}
+    assert (await socket.hears("response.create"))["response"]["instructions"] == "Say exactly: Good morning!"
     assert api.actions == ["accept"]
     assert api.body("accept")["tools"][0]["name"] == "opening_hours"
     assert socket.dialled[0].call_id == sender.call()["data"]["call_id"]

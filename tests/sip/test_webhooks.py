@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from offhook.errors import ConfigError
-from offhook_sip import IncomingCall, Webhooks, incoming_call
+from offhook_sip import IncomingCall, WebhookEvent, Webhooks, incoming_call
 from offhook_sip.errors import WebhookError, WebhookForged, WebhookMalformed, WebhookReplayed, WebhookStale
 
 
@@ -93,6 +93,12 @@ def test_missing_header_is_named(sender, missing):
     headers.pop(missing)
     with pytest.raises(WebhookForged, match=missing):
         Webhooks(sender.secret).verify(body, headers)
+
+
+def test_what_is_believed_is_given_whatever_its_type(sender):
+    event = {"id": "evt_9", "type": "response.completed", "created_at": 1, "data": {"id": "resp_1"}}
+    believed = Webhooks(sender.secret).verify(*sender.signed(event))
+    assert believed == WebhookEvent(event_id="evt_9", type="response.completed", created_at=1, data={"id": "resp_1"})
 
 
 def test_header_names_may_have_any_case(sender):

@@ -10,8 +10,8 @@ from offhook_lines import dialer
 from offhook_lines.plugin import Lines
 
 from offhook.errors import ConnectError
-from offhook.realtime.channel import DialRequest
 from offhook.testing.conformance import RealtimeDialectPeer
+from offhook.wire.channel import DialRequest
 
 
 class LinesPeer(RealtimeDialectPeer):

@@ -159,6 +159,8 @@ class Service:
     #: Set when an offer has come in.
     offered: asyncio.Event = field(factory=asyncio.Event)
     accepts_config: bool = True
+    #: Takes what comes over the data channel, in place of the little that this service knows.
+    takes: Callable[[Call, dict[str, Any]], None] | None = None
     location: str | None = "/v1/realtime/calls/rtc_local123"
     #: Changes the answer on its way out.
     edit: Callable[[str], str] = lambda sdp: sdp
@@ -213,6 +215,9 @@ class Service:
         return peer.localDescription.sdp
 
     def _receive(self, call: Call, event: dict[str, Any]) -> None:
+        if self.takes is not None:
+            self.takes(call, event)
+            return
         call.received.append(event)
         call.notify()
         if event["type"] == "session.update" and self.accepts_config:

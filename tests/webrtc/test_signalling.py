@@ -6,9 +6,9 @@ import ssl
 
 import pytest
 
-from offhook.errors import ConnectError
-from offhook.realtime.channel import DialRequest
-from offhook_webrtc import signalling
+from offhook.errors import AuthenticationError, ConnectError
+from offhook.wire.channel import DialRequest
+from offhook_webrtc import WebRTCDialer, signalling
 from offhook_webrtc.options import WebRTCOptions
 from offhook_webrtc.signalling import calls_url, exchange
 
@@ -47,6 +47,12 @@ async def test_a_file_of_certificates_that_cannot_be_read_is_named(tmp_path):
     request = DialRequest(url="https://127.0.0.1:1/v1/realtime/calls", api_key="sk-test")
     with pytest.raises(ConnectError, match=r"ca_file .*none\.pem"):
         await exchange("v=0", request, options)
+
+
+async def test_without_a_key_nothing_is_opened(tmp_path):
+    dial = WebRTCDialer(WebRTCOptions(input=tmp_path / "no_such.wav"))
+    with pytest.raises(AuthenticationError):
+        await dial(DialRequest(url="https://127.0.0.1:1/v1/realtime/calls", api_key=None))
 
 
 def test_a_certificate_that_is_not_trusted_is_found_below_what_hides_it():

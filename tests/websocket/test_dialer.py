@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from offhook.errors import AuthenticationError, ConnectError
-from offhook.realtime.channel import DialRequest
+from offhook.wire.channel import DialRequest
 from offhook_websocket import WebSocketDialer, WebSocketOptions
 from offhook_websocket import dialer as dialer_module
 

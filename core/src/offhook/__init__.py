@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from offhook import errors, events
+    from offhook import errors, events, transcripts
     from offhook.agent import RealtimeAgent
     from offhook.agent_events import AgentEnd, AgentHandoff, AgentStart, ToolEnd, ToolStart
     from offhook.audio.formats import PCM16_24K, PCMA, PCMU, AudioFormat
@@ -61,6 +61,14 @@ if TYPE_CHECKING:
         WorkDone,
         WorkStarted,
     )
+    from offhook.guardrail import (
+        GuardrailResult,
+        GuardrailSettings,
+        InputGuardrail,
+        OutputGuardrail,
+        input_guardrail,
+        output_guardrail,
+    )
     from offhook.handoffs import Handoff, handoff
     from offhook.hookspecs import (
         SPEC_VERSION,
@@ -84,16 +92,21 @@ if TYPE_CHECKING:
     )
     from offhook.mcp import HostedMcpTool, LocalMcpServer, McpServer
     from offhook.plugins import make_transport
+    from offhook.prices import Prices
     from offhook.session import RealtimeSession
     from offhook.session.events import (
         AudioStart,
         AudioStopped,
+        GuardrailTripped,
         HistoryAdded,
         HistoryUpdated,
         McpToolsChanged,
         ToolApprovalRequested,
         TranscriptEvent,
+        TurnTiming,
     )
+    from offhook.session.interruptions import MinSpeech
+    from offhook.session.responding import Reply, ReplyResult
     from offhook.settings import load_settings
     from offhook.tool import Background, FunctionTool, ToolFailure, function_tool
 
@@ -176,11 +189,13 @@ _NAMES_OF = {
     "offhook.session.events": (
         "AudioStart",
         "AudioStopped",
+        "GuardrailTripped",
         "HistoryAdded",
         "HistoryUpdated",
         "McpToolsChanged",
         "ToolApprovalRequested",
         "TranscriptEvent",
+        "TurnTiming",
     ),
     "offhook.settings": ("load_settings",),
     "offhook.tool": ("Background", "FunctionTool", "ToolFailure", "function_tool"),
@@ -188,8 +203,19 @@ _NAMES_OF = {
     "offhook.context": ("RunContext", "ToolContext"),
     "offhook.handoffs": ("Handoff", "handoff"),
     "offhook.mcp": ("HostedMcpTool", "LocalMcpServer", "McpServer"),
+    "offhook.prices": ("Prices",),
+    "offhook.session.interruptions": ("MinSpeech",),
+    "offhook.session.responding": ("Reply", "ReplyResult"),
+    "offhook.guardrail": (
+        "GuardrailResult",
+        "GuardrailSettings",
+        "input_guardrail",
+        "InputGuardrail",
+        "output_guardrail",
+        "OutputGuardrail",
+    ),
 }
-_MODULES = frozenset({"errors", "events"})
+_MODULES = frozenset({"errors", "events", "transcripts"})
 _MODULE_OF = {name: module for module, names in _NAMES_OF.items() for name in names}
 
 __all__ = [
@@ -223,11 +249,15 @@ __all__ = [
     "FunctionCallCancelled",
     "FunctionCallItem",
     "FunctionTool",
+    "GuardrailResult",
+    "GuardrailSettings",
+    "GuardrailTripped",
     "Handoff",
     "HistoryAdded",
     "HistoryUpdated",
     "HostedMcpTool",
     "InputAudio",
+    "InputGuardrail",
     "InputImage",
     "InputText",
     "InputTranscriptDelta",
@@ -242,18 +272,23 @@ __all__ = [
     "McpToolsChanged",
     "McpToolsListed",
     "MessageItem",
+    "MinSpeech",
     "NoiseReduction",
     "OffhookError",
     "OutputAudio",
+    "OutputGuardrail",
     "OutputSpeechStarted",
     "OutputSpeechStopped",
     "OutputText",
     "OutputTextDelta",
+    "Prices",
     "RawEvent",
     "RealtimeAgent",
     "RealtimeSession",
     "RealtimeTransportEventTypes",
     "RealtimeTransportLayer",
+    "Reply",
+    "ReplyResult",
     "ResumeHandle",
     "ResumptionUpdate",
     "RunContext",
@@ -274,6 +309,7 @@ __all__ = [
     "TurnDetection",
     "TurnDone",
     "TurnStarted",
+    "TurnTiming",
     "Usage",
     "UsageUpdate",
     "WorkDone",
@@ -285,8 +321,11 @@ __all__ = [
     "handoff",
     "hookimpl",
     "hookspec",
+    "input_guardrail",
     "load_settings",
     "make_transport",
+    "output_guardrail",
+    "transcripts",
 ]
 
 

@@ -33,8 +33,12 @@ class Capabilities:
     truncate: Literal["none", "server", "client"] = "none"
     #: Who decides where a user's turn ends; ``send_audio(commit=True)`` needs ``client`` or ``both``.
     turn_control: Literal["server", "client", "both"] = "server"
+    #: ``clear_audio()`` works: audio that was sent and not committed can be taken back.
+    clear_audio: bool = False
     #: ``request_response()`` works.
     request_response: bool = False
+    #: ``turn_started`` tells which wish with a body of its own it answers. Elsewhere it is the first turn after the wish.
+    request_ids: bool = False
     #: The model answers a function's output by itself; a reply is never asked for.
     auto_reply: bool = False
     #: The turn waits until every call is answered.

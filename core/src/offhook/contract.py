@@ -29,6 +29,7 @@ _ATTRIBUTES: Final[Mapping[str, tuple[str, Callable[[Any], bool]]]] = {
 _PROMISED: Final[Mapping[str, Callable[[Capabilities], bool]]] = {
     "send_context": lambda flags: bool(flags.context_modes),
     "played": lambda flags: flags.truncate == "client",
+    "clear_audio": lambda flags: flags.clear_audio,
     "finish_work": lambda flags: flags.delegation,
 }
 

@@ -51,7 +51,8 @@ class RawEvent(Event):
 class ErrorEvent(Event):
     """Something went wrong. ``fatal`` says whether the connection is lost with it.
 
-    ``command_id`` is the id of the client event that caused it, where the service says so.
+    ``command_id`` is the id of the client event that caused it, where the service says so; ``request_id`` that of the wish
+    for a reply which this ends.
     """
 
     hook: ClassVar[str] = "error"
@@ -61,6 +62,7 @@ class ErrorEvent(Event):
     command_id: str | None = None
     fatal: bool = False
     cause: BaseException | None = field(default=None, eq=False)
+    request_id: str | None = None
 
 
 @frozen(kw_only=True)
@@ -207,7 +209,11 @@ class AudioDone(Event):
 
 @frozen(kw_only=True)
 class AudioInterrupted(Event):
-    """Flush now: what is buffered up to ``epoch`` must not be heard. ``None`` as ``heard_ms``: nobody knows."""
+    """Flush now: what is buffered up to ``epoch`` must not be heard. ``None`` as ``heard_ms``: nobody knows.
+
+    ``heard_ms`` and ``received_ms`` are of the part ``content_index`` of ``item_id``; ``unheard`` are items that were queued
+    behind it, of which nothing was heard.
+    """
 
     hook: ClassVar[str] = "audio_interrupted"
     epoch: int
@@ -217,6 +223,9 @@ class AudioInterrupted(Event):
     item_id: str | None = None
     response_id: str | None = None
     turn_id: str | None = None
+    content_index: int = 0
+    received_ms: int | None = None
+    unheard: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -234,6 +243,7 @@ class TranscriptDelta(Event):
     stage: Literal["final", "planned"] = "final"
     item_id: str | None = None
     response_id: str | None = None
+    turn_id: str | None = None
     start_ms: int | None = None
     end_ms: int | None = None
     language: str | None = None
@@ -266,7 +276,10 @@ class OutputTextDelta(Event):
 
 @frozen(kw_only=True)
 class Usage:
-    """Tokens used. ``input_details`` and ``output_details`` split them by modality, in the service's own words."""
+    """Tokens used, and seconds of audio where those are counted.
+
+    ``input_details`` and ``output_details`` split the tokens by modality, in the service's own words.
+    """
 
     requests: int = 0
     input_tokens: int = 0
@@ -274,16 +287,18 @@ class Usage:
     total_tokens: int = 0
     input_details: Mapping[str, Any] = Factory(dict[str, Any])
     output_details: Mapping[str, Any] = Factory(dict[str, Any])
+    audio_seconds: float = 0.0
 
 
 @frozen(kw_only=True)
 class TurnStarted(Event):
-    """The assistant's turn began."""
+    """The assistant's turn began. ``request_id``: the wish (``request_response()``) that it answers, where that is told."""
 
     hook: ClassVar[str] = "turn_started"
     turn_id: str
     response_id: str | None = None
     derived: bool = False
+    request_id: str | None = None
 
 
 @frozen(kw_only=True)
@@ -382,6 +397,7 @@ class UsageUpdate(Event):
     audio_seconds: float | None = None
     context_ratio: float | None = None
     response_id: str | None = None
+    turn_id: str | None = None
     work_id: str | None = None
 
 

@@ -26,7 +26,9 @@ from offhook.items import ConversationItem, InputImage, McpApprovalRequestItem, 
 #: (major, minor) of this contract. A plugin states the one it was written for as ``SPEC_VERSION``.
 SPEC_VERSION: Final = (1, 0)
 
+#: Marks a method of a specification.
 hookspec: Final = pluggy.HookspecMarker("offhook")
+#: Marks what implements a hook: of a plugin, and of an object that listens.
 hookimpl: Final = pluggy.HookimplMarker("offhook")
 
 #: A key, or a function that fetches one: it is asked at every connect and its answer is kept no longer.
@@ -118,8 +120,13 @@ class RealtimeTransportLayer(Protocol):
         """Show the model an image (flag ``images``)."""
 
     @hookspec
-    async def request_response(self, response: Mapping[str, Any] | None = None) -> None:
-        """Ask for a reply (flag ``request_response``). Wishes without a body coalesce; none is ever lost (P8)."""
+    async def request_response(self, response: Mapping[str, Any] | None = None) -> str:
+        """Ask for a reply (flag ``request_response``). Wishes without a body coalesce; none is ever lost (P8).
+
+        Gives the wish's id. With flag ``request_ids``, ``turn_started`` repeats that of a wish with a body (``{}`` is one)
+        in the turn that answers it, however often it had to be asked for, and ``error`` repeats it where it is refused.
+        """
+        ...
 
     @hookspec
     async def update_session_config(self, config: SessionConfig) -> None:
@@ -182,6 +189,9 @@ class OptionalCommands(Protocol):
 
     def played(self, ms: float) -> None:
         """Report that ``ms`` more of the audio was played, in the order it was given (flag ``truncate=client``)."""
+
+    async def clear_audio(self) -> None:
+        """Take back audio that was sent and belongs to no turn yet (flag ``clear_audio``)."""
 
     async def finish_work(self, work_id: str, *, status: str = "completed") -> None:
         """End handed-off work (flag ``delegation``)."""

@@ -105,6 +105,7 @@ class McpApprovalRequestItem:
     approved: bool | None = None
 
 
+#: What a conversation consists of.
 ConversationItem: TypeAlias = MessageItem | FunctionCallItem | McpCallItem | McpApprovalRequestItem
 
 

@@ -15,10 +15,10 @@ from attrs import evolve, frozen
 from offhook.audio.formats import PCM16_24K
 from offhook.hookspecs import RealtimeTransportLayer, hookimpl
 from offhook.realtime.capabilities import REALTIME_CAPABILITIES
-from offhook.realtime.channel import DialRequest
-from offhook.realtime.codec import as_object, b64decode, b64encode, dumps, loads
-from offhook.realtime.session_config import merge
 from offhook.realtime.transport import OpenAIRealtimeBase
+from offhook.wire.channel import Dialer, DialRequest
+from offhook.wire.codec import as_object, b64decode, b64encode, dumps, loads
+from offhook.wire.config import merge
 
 #: (major, minor) of the contract this was written for.
 SPEC_VERSION: Final = (1, 0)
@@ -26,9 +26,28 @@ SPEC_VERSION: Final = (1, 0)
 _PIECE: Final = PCM16_24K.size(100)
 
 
+#: What the echo lives up to: it answers at once and in full, hears no pauses, writes nothing down, and sees nothing.
+LOOPBACK_CAPABILITIES: Final = evolve(
+    REALTIME_CAPABILITIES,
+    cancel="local",
+    turn_control="client",
+    input_formats=(PCM16_24K,),
+    output_formats=(PCM16_24K,),
+    images=False,
+    mcp=False,
+    input_transcripts="none",
+    output_transcripts="none",
+    speech_events=frozenset(),
+    timeline="none",
+)
+
+
 @frozen(kw_only=True)
 class LoopbackOptions:
-    """The ``[transports.loopback]`` table: there is nothing to choose."""
+    """The ``[transports.loopback]`` table: there is nothing that a file could choose."""
+
+    #: Opens the channel to another far end than the echo, in tests.
+    dialer: Dialer | None = None
 
 
 @hookimpl
@@ -38,17 +57,22 @@ def transport_options() -> type[LoopbackOptions]:
 
 
 @hookimpl
-def make_transport(options: LoopbackOptions) -> RealtimeTransportLayer:  # noqa: ARG001  # the hook's signature
+def make_transport(options: LoopbackOptions) -> RealtimeTransportLayer:
     """Make a transport, disconnected."""
-    return Loopback()
+    return Loopback(options)
 
 
 class Loopback(OpenAIRealtimeBase):
     """Repeats a message as text, and committed audio as audio."""
 
-    def __init__(self) -> None:
-        capabilities = evolve(REALTIME_CAPABILITIES, input_formats=(PCM16_24K,), output_formats=(PCM16_24K,), mcp=False)
-        super().__init__("loopback", _dial, url="ws://loopback/v1/realtime", capabilities=capabilities)
+    def __init__(self, options: LoopbackOptions | None = None) -> None:
+        options = options or LoopbackOptions()
+        super().__init__(
+            "loopback",
+            options.dialer or _dial,
+            url="ws://loopback/v1/realtime",
+            capabilities=LOOPBACK_CAPABILITIES,
+        )
 
 
 async def _dial(request: DialRequest) -> _EchoChannel:  # noqa: ARG001  # there is nowhere to dial
@@ -96,23 +120,32 @@ class _Echo:
                 self._session = merge(self._session, as_object(event.get("session")))
                 return [self._event("session.updated", session=dict(self._session))]
             case "conversation.item.create":
-                return self._item(dict(as_object(event.get("item"))))
-            case "input_audio_buffer.append":
-                self._buffer += b64decode(str(event.get("audio")))
-                return []
+                return self._item(dict(as_object(event.get("item"))), event.get("previous_item_id"))
+            case "conversation.item.delete":
+                return [self._event("conversation.item.deleted", item_id=event.get("item_id"))]
+            case "input_audio_buffer.append" | "input_audio_buffer.clear":
+                return self._hear(event)
             case "input_audio_buffer.commit":
                 return self._commit()
             case "response.create":
-                return self._response()
+                return self._response(as_object(event.get("response")).get("metadata"))
             case _:
                 return []
 
-    def _item(self, item: dict[str, Any]) -> list[dict[str, Any]]:
+    def _item(self, item: dict[str, Any], previous: str | None) -> list[dict[str, Any]]:
         item = {"id": self._id("item"), "status": "completed", **item}
         if item.get("type") == "message":
             texts = (as_object(part).get("text") for part in item.get("content") or ())
             self._heard = {"type": "output_text", "text": " ".join(text for text in texts if text)}
-        return self._shown(item)
+        where = {} if previous is None else {"previous_item_id": None if previous == "root" else previous}
+        return self._shown(item, **where)
+
+    def _hear(self, event: Mapping[str, Any]) -> list[dict[str, Any]]:
+        if "audio" in event:
+            self._buffer += b64decode(str(event["audio"]))
+            return []
+        self._buffer.clear()
+        return [self._event("input_audio_buffer.cleared")]
 
     def _commit(self) -> list[dict[str, Any]]:
         self._heard = {"type": "output_audio", "audio": bytes(self._buffer)}
@@ -121,8 +154,9 @@ class _Echo:
         committed = self._event("input_audio_buffer.committed", item_id=item["id"])
         return [committed, *self._shown({**item, "content": [{"type": "input_audio", "transcript": None}]})]
 
-    def _response(self) -> list[dict[str, Any]]:
+    def _response(self, metadata: Any) -> list[dict[str, Any]]:
         response: dict[str, Any] = {"id": self._id("resp"), "object": "realtime.response", "output": []}
+        response["metadata"] = metadata
         item = {"id": self._id("item"), "type": "message", "role": "assistant", "status": "completed"}
         where = {"response_id": response["id"], "item_id": item["id"], "output_index": 0, "content_index": 0}
         if self._heard["type"] == "output_text":
@@ -147,8 +181,8 @@ class _Echo:
         audio: bytes = self._heard["audio"]
         return [b64encode(audio[start : start + _PIECE]) for start in range(0, len(audio), _PIECE)]
 
-    def _shown(self, item: dict[str, Any]) -> list[dict[str, Any]]:
-        return [self._event(f"conversation.item.{stage}", item=item) for stage in ("added", "done")]
+    def _shown(self, item: dict[str, Any], **where: str | None) -> list[dict[str, Any]]:
+        return [self._event(f"conversation.item.{stage}", item=item, **where) for stage in ("added", "done")]
 
     def _event(self, kind: str, **members: Any) -> dict[str, Any]:
         return {"type": kind, "event_id": self._id("event"), **members}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from offhook.capabilities import Capabilities
 from offhook.emitter import Emitter, EventIterator
@@ -83,7 +83,7 @@ class TransportBase:
         """Refuse: this conversation cannot be edited."""
         self._refuse("reset_history()", f"history={self.capabilities.history}", "Connect again with initial_history.")
 
-    async def request_response(self, response: Mapping[str, Any] | None = None) -> None:
+    async def request_response(self, response: Mapping[str, Any] | None = None) -> str:
         """Refuse: the model alone decides when it answers."""
         self._refuse("request_response()", "request_response=False", "Send a message instead.")
 
@@ -111,5 +111,5 @@ class TransportBase:
         if self._status != "connected":
             raise NotConnected(operation, self._status)
 
-    def _refuse(self, operation: str, flag: str, remedy: str) -> None:
+    def _refuse(self, operation: str, flag: str, remedy: str) -> NoReturn:
         raise Unsupported(operation, flag, remedy)

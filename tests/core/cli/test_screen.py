@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
+from offhook.agent_events import ToolEnd
 from offhook.cli.conversation import Report
 from offhook.cli.screen import Screen
 from offhook.events import AudioInterrupted, ErrorEvent, FunctionCall, SpeechStarted
-from offhook.agent_events import ToolEnd
 from offhook.session.events import TranscriptEvent
 
 

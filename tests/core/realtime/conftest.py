@@ -14,8 +14,8 @@ import pytest
 
 from offhook.errors import ConnectError
 from offhook.events import Event
-from offhook.realtime.channel import DialRequest
 from offhook.realtime.transport import OpenAIRealtimeBase
+from offhook.wire.channel import DialRequest
 
 Frame = dict[str, Any]
 Answer = Callable[[Frame], Iterable[Frame]]

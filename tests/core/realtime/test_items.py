@@ -124,27 +124,31 @@ def test_a_string_is_something_the_user_wrote():
     }
 
 
-def test_every_part_is_written_as_the_api_takes_it():
-    parts = (
-        InputText("a"),
-        InputAudio(transcript="b"),
-        InputImage(image_url="data:x", detail="low"),
-        InputImage(image_url="data:y"),
-        OutputText("c"),
-        OutputAudio(transcript="d"),
-    )
-    assert message_to_wire(MessageItem(item_id="", role="user", content=parts)) == {
+@pytest.mark.parametrize(
+    ("role", "kind"), [("user", "input_text"), ("system", "input_text"), ("assistant", "output_text")]
+)
+def test_whoever_said_it_decides_how_words_are_written_not_how_they_were_said(role, kind):
+    """The API takes ``output_text`` of the assistant alone, and nothing else of it."""
+    parts = (InputText("a"), InputAudio(transcript="b"), OutputText("c"), OutputAudio(transcript="d"))
+    assert message_to_wire(MessageItem(item_id="", role=role, content=parts)) == {
         "type": "message",
-        "role": "user",
-        "content": [
-            {"type": "input_text", "text": "a"},
-            {"type": "input_text", "text": "b"},
-            {"type": "input_image", "image_url": "data:x", "detail": "low"},
-            {"type": "input_image", "image_url": "data:y"},
-            {"type": "output_text", "text": "c"},
-            {"type": "output_text", "text": "d"},
-        ],
+        "role": role,
+        "content": [{"type": kind, "text": word} for word in "abcd"],
     }
+
+
+def test_images_are_written_with_their_detail():
+    parts = (InputImage(image_url="data:x", detail="low"), InputImage(image_url="data:y"))
+    assert message_to_wire(MessageItem(item_id="", role="user", content=parts))["content"] == [
+        {"type": "input_image", "image_url": "data:x", "detail": "low"},
+        {"type": "input_image", "image_url": "data:y"},
+    ]
+
+
+@pytest.mark.parametrize("item_id", ["", "local:utterance_1", "i" * 33])
+def test_an_id_that_the_api_would_not_take_is_left_out(item_id):
+    """32 characters at most; ids of a transport's own mean nothing to another."""
+    assert "id" not in message_to_wire(MessageItem(item_id=item_id, role="user", content=(InputText("a"),)))
 
 
 def test_speech_that_was_never_written_down_is_left_out():

@@ -22,7 +22,7 @@ def test_nothing_received_is_nothing_to_truncate(playback):
 def test_b13_p06_without_reports_a_speaker_is_assumed_that_plays_what_arrives(playback):
     """B13, P6: from the moment it arrives, in order, without pause."""
     playback.received("i", 0, 1000, 10.0)
-    assert playback.interrupt(10.25) == [Truncation("i", 0, 250)]
+    assert playback.interrupt(10.25) == [Truncation("i", 0, 250, 1000)]
     assert not playback.playing(10.25)
 
 
@@ -30,13 +30,13 @@ def test_p06_a_reported_position_is_believed_and_the_clock_is_not(playback):
     """P6: exact, whatever time it is."""
     playback.received("i", 0, 1000, 10.0)
     playback.played(120)
-    assert playback.interrupt(99.0) == [Truncation("i", 0, 120)]
+    assert playback.interrupt(99.0) == [Truncation("i", 0, 120, 1000)]
 
 
 def test_p06_heard_is_never_above_received_in_whole_ms(playback):
     """P6: cut down, not rounded."""
     playback.received("i", 0, 100.9, 0.0)
-    assert playback.interrupt(60.0) == [Truncation("i", 0, 100)]
+    assert playback.interrupt(60.0) == [Truncation("i", 0, 100, 100)]
 
 
 def test_p06_what_was_heard_to_its_end_is_not_truncated(playback):
@@ -51,14 +51,14 @@ def test_b13_audio_that_still_plays_after_it_was_generated_can_be_truncated(play
     """Upstream 0.17 reset its bookkeeping on ``output_audio.done``, and could not."""
     playback.received("i", 0, 3000, 0.0)
     playback.finished("i")
-    assert playback.interrupt(1.0) == [Truncation("i", 0, 1000)]
+    assert playback.interrupt(1.0) == [Truncation("i", 0, 1000, 3000)]
 
 
 def test_b13_an_item_starts_to_play_when_the_one_before_it_ends(playback):
     """Upstream 0.17 kept the first item's start time: 125 ms would be reported where 6 were heard."""
     playback.received("a", 0, 119, 0.0)
     playback.received("b", 0, 100, 0.0625)
-    assert playback.interrupt(0.125) == [Truncation("b", 0, 6)]
+    assert playback.interrupt(0.125) == [Truncation("b", 0, 6, 100)]
 
 
 def test_p06_later_items_that_nobody_heard_are_truncated_at_nought(playback):
@@ -66,7 +66,7 @@ def test_p06_later_items_that_nobody_heard_are_truncated_at_nought(playback):
     for item in ("a", "b", "c"):
         playback.received(item, 0, 100, 0.0)
     playback.played(130)
-    assert playback.interrupt(0.0) == [Truncation("b", 0, 30), Truncation("c", 0, 0)]
+    assert playback.interrupt(0.0) == [Truncation("b", 0, 30, 100), Truncation("c", 0, 0, 100)]
 
 
 def test_p06_content_parts_of_one_item_are_told_apart(playback):
@@ -74,27 +74,27 @@ def test_p06_content_parts_of_one_item_are_told_apart(playback):
     playback.received("i", 0, 100, 0.0)
     playback.received("i", 1, 100, 0.0)
     playback.played(150)
-    assert playback.interrupt(0.0) == [Truncation("i", 1, 50)]
+    assert playback.interrupt(0.0) == [Truncation("i", 1, 50, 100)]
 
 
 def test_a_position_given_with_the_interruption_beats_the_reported_one(playback):
     playback.received("i", 0, 100, 0.0)
     playback.played(80)
-    assert playback.interrupt(0.0, heard_ms=20) == [Truncation("i", 0, 20)]
+    assert playback.interrupt(0.0, heard_ms=20) == [Truncation("i", 0, 20, 100)]
 
 
 @pytest.mark.parametrize(("heard", "told"), [(-5, 0), (5_000, 100)])
 def test_p06_a_position_given_is_clamped(playback, heard, told):
     """P6: to what was received."""
     playback.received("i", 0, 100, 0.0)
-    assert playback.interrupt(0.0, heard_ms=heard) == [Truncation("i", 0, told)]
+    assert playback.interrupt(0.0, heard_ms=heard) == [Truncation("i", 0, told, 100)]
 
 
 def test_a_pause_between_two_replies_is_not_played(playback):
     playback.received("a", 0, 100, 0.0)
     playback.finished("a")
     playback.received("b", 0, 100, 60.0)
-    assert playback.interrupt(60.0625) == [Truncation("b", 0, 62)]
+    assert playback.interrupt(60.0625) == [Truncation("b", 0, 62, 100)]
 
 
 def test_fractions_of_a_millisecond_add_up_to_the_end(playback):
@@ -122,7 +122,7 @@ def test_p06_nothing_is_sent_for_a_part_without_audio(playback):
 
 def test_a_clock_that_goes_backwards_plays_nothing(playback):
     playback.received("i", 0, 100, 10.0)
-    assert playback.interrupt(9.0) == [Truncation("i", 0, 0)]
+    assert playback.interrupt(9.0) == [Truncation("i", 0, 0, 100)]
 
 
 def test_p10_a_sink_that_stopped_reporting_does_not_make_it_grow(playback):
@@ -170,7 +170,7 @@ def test_p06_heard_is_whole_never_above_received_and_never_falls(steps):
             case ("interrupt", heard_ms):
                 for cut in playback.interrupt(now, heard_ms):
                     assert type(cut.audio_end_ms) is int
-                    assert 0 <= cut.audio_end_ms <= received[cut.item_id, cut.content_index]
+                    assert 0 <= cut.audio_end_ms <= cut.received_ms <= received[cut.item_id, cut.content_index]
                 assert not playback.playing(now)
         for part in playback._parts:
             key = (part.item_id, part.content_index)

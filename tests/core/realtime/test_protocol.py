@@ -198,7 +198,7 @@ def test_p08_whatever_a_response_ends_with_the_next_reply_goes_out(members):
     try:
         talk = Talk()
         talk.begin()
-        assert talk.effects(talk.protocol.request_response(None)) == []
+        assert talk.effects(talk.protocol.request_response(None)[1]) == []
         assert talk.end(**members)[-1] == CREATE
     finally:
         logging.getLogger("offhook").setLevel(logging.NOTSET)
@@ -408,7 +408,7 @@ def test_p08_a_wish_that_is_no_json_blocks_nothing(talk, wish):
     """P8: a mistake of the caller is the caller's, and the next reply goes out."""
     with pytest.raises(TypeError):
         wish(talk.protocol)
-    assert talk.effects(talk.protocol.request_response(None)) == [CREATE]
+    assert talk.effects(talk.protocol.request_response(None)[1]) == [CREATE]
     assert len(updates(talk, config(instructions="a"))) == 1
 
 
@@ -452,14 +452,121 @@ def lost_race(event_id):
 @pytest.mark.parametrize("linked", [True, False])
 def test_b09_a02_p08_a_reply_that_loses_the_race_is_asked_for_again(talk, order, linked):
     """B9, A2, P8: in whichever order the two events come, whether or not the error says what it is about."""
-    [create] = raw_frames(talk.protocol.request_response({"instructions": "a"}))
+    [create] = raw_frames(talk.protocol.request_response({"instructions": "a"})[1])
     steps = {
         "created": lambda: talk.begin("vad"),
         "error": lambda: talk.hear("error", error=lost_race(create["event_id"] if linked else None)),
     }
     for step in order.split(", "):
         assert not [effect for effect in steps[step]() if isinstance(effect, dict)]
-    assert talk.end("vad")[-1] == {"type": "response.create", "response": {"instructions": "a"}}
+    assert talk.end("vad")[-1] == {"type": "response.create", "response": create["response"]}
+
+
+def test_p08_a_turn_says_which_wish_it_answers_however_often_that_had_to_be_sent(talk):
+    """P8: the wish's id goes out in the response's metadata, beside the caller's own, and comes back."""
+    request_id, effects = talk.protocol.request_response({"instructions": "a", "metadata": {"mine": "x"}})
+    [create] = raw_frames(effects)
+    assert create["response"] == {"instructions": "a", "metadata": {"mine": "x", "offhook_request": request_id}}
+    [foreign] = talk.hear("response.created", response={"id": "vad", "metadata": None})
+    assert foreign.request_id is None
+    talk.hear("error", error=lost_race(create["event_id"]))
+    again = talk.end("vad")[-1]
+    [ours] = talk.hear("response.created", response={"id": "r2", "metadata": again["response"]["metadata"]})
+    assert ours == e.TurnStarted(turn_id="r2", response_id="r2", request_id=request_id)
+
+
+def test_a_service_that_gives_no_metadata_back_is_taken_to_answer_the_wish_that_is_under_way(talk):
+    request_id, _ = talk.protocol.request_response({})
+    assert talk.begin()[0].request_id == request_id
+    talk.end()
+    assert talk.begin("r2")[0].request_id is None
+
+
+@pytest.mark.parametrize("metadata", [[], {"offhook_request": 7}, {"other": "x"}])
+def test_metadata_that_is_not_ours_names_no_wish(talk, metadata):
+    talk.protocol.request_response({})
+    assert talk.hear("response.created", response={"id": "r", "metadata": metadata})[0].request_id is None
+
+
+def test_automatic_wishes_have_ids_of_their_own_and_go_out_bare(talk):
+    (one, effects), (other, _) = talk.protocol.request_response(None), talk.protocol.request_response(None)
+    assert one != other
+    assert talk.effects(effects) == [CREATE]
+
+
+def test_an_error_says_which_wish_it_ends(talk):
+    """One that was refused for what it is; one that lost a race is not at its end."""
+    request_id, effects = talk.protocol.request_response({"tools": 7})
+    [create] = raw_frames(effects)
+    refusal = {"type": "invalid_request_error", "code": "invalid_type", "message": "no", "event_id": create["event_id"]}
+    assert talk.hear("error", error={**refusal, "event_id": "another"})[0].request_id is None
+    assert talk.hear("error", error=refusal)[0].request_id == request_id
+    _, effects = talk.protocol.request_response({})
+    assert talk.hear("error", error=lost_race(raw_frames(effects)[0]["event_id"]))[0].request_id is None
+
+
+def test_an_error_that_comes_after_a_foreign_response_still_says_which_wish_it_ends(talk):
+    """The create was on its way when that began and ended."""
+    request_id, effects = talk.protocol.request_response({"tools": 7})
+    talk.begin("vad")
+    talk.end("vad")
+    refusal = {"type": "invalid_request_error", "message": "no", "event_id": raw_frames(effects)[0]["event_id"]}
+    assert talk.hear("error", error=refusal)[0].request_id == request_id
+
+
+def test_audio_that_was_not_committed_is_taken_back(talk):
+    assert talk.effects(talk.protocol.clear_audio()) == [{"type": "input_audio_buffer.clear"}]
+
+
+# Tracing (reference: realtime-behaviours 1.5).
+
+
+def traced(**members):
+    return {"type": "session.update", "session": {"type": "realtime", **members}}
+
+
+def opened(talk, tracing):
+    [first, *_] = talk.effects(talk.protocol.open(SessionConfig(instructions="a", tracing=tracing)))
+    return first
+
+
+@pytest.mark.parametrize("tracing", ["auto", None, {"workflow_name": "w", "group_id": "g"}])
+@pytest.mark.parametrize("current", [{}, {"tracing": None}, {"tracing": "auto"}])
+def test_tracing_is_asked_for_by_an_update_of_its_own_once_the_session_was_described(talk, tracing, current):
+    """So that a service that refuses it has taken the config all the same."""
+    assert opened(talk, tracing) == traced(instructions="a")
+    assert talk.hear("session.created", session={"id": "s", **current}) == [traced(tracing=tracing)]
+    assert not of(talk.hear("session.updated", session={"id": "s"}), dict), "once"
+
+
+def test_tracing_is_left_as_it_is_unless_it_was_asked_for(talk):
+    assert opened(talk, UNSET) == traced(instructions="a")
+    assert talk.hear("session.created", session={"id": "s"}) == []
+
+
+@pytest.mark.parametrize("tracing", [None, {"workflow_name": "another"}])
+def test_a_session_that_is_traced_under_a_name_stays_so_with_a_warning(talk, tracing, caplog):
+    """The service refuses to change it."""
+    opened(talk, tracing)
+    assert talk.hear("session.created", session={"id": "s", "tracing": {"workflow_name": "w"}}) == []
+    assert "tracing_not_changed" in caplog.text
+    assert talk.effects(talk.protocol.update_config(SessionConfig(instructions="b", tracing=tracing))) == [
+        traced(instructions="b")
+    ]
+    with pytest.raises(ImmutableConfig, match="tracing"):
+        talk.protocol.update_config(SessionConfig(tracing="auto"))
+
+
+def test_a_session_that_is_traced_as_wanted_is_told_nothing(talk, caplog):
+    """As one whose call was accepted with it."""
+    opened(talk, {"workflow_name": "w"})
+    assert talk.hear("session.created", session={"id": "s", "tracing": {"workflow_name": "w"}}) == []
+    assert "tracing" not in caplog.text
+
+
+def test_without_a_first_description_tracing_follows_the_acceptance(talk):
+    opened(talk, "auto")
+    assert talk.hear("session.updated", session={"id": "s"})[-1] == traced(tracing="auto")
 
 
 def test_b04_an_error_is_flat_and_names_the_command(talk):
@@ -541,7 +648,7 @@ def test_b13_p06_an_interruption_cancels_flushes_and_truncates_in_this_order(tal
     cancel, interrupted, truncate = talk.interrupt()
     assert cancel == CANCEL
     assert interrupted == e.AudioInterrupted(
-        epoch=1, reason="client", heard_ms=250, item_id="i", response_id="r", turn_id="r"
+        epoch=1, reason="client", heard_ms=250, received_ms=1000, item_id="i", response_id="r", turn_id="r"
     )
     assert truncate == truncated("i", 250)
 
@@ -553,7 +660,7 @@ def test_b13_p06_a_sink_that_reports_is_believed(talk):
     talk.protocol.playback.played(120)
     talk.now = 5.0
     assert talk.interrupt()[1:] == [
-        e.AudioInterrupted(epoch=1, heard_ms=120, item_id="i", response_id="r", turn_id="r"),
+        e.AudioInterrupted(epoch=1, heard_ms=120, received_ms=1000, item_id="i", response_id="r", turn_id="r"),
         truncated("i", 120),
     ]
 
@@ -613,7 +720,8 @@ def test_b13_audio_that_still_plays_after_its_response_is_flushed_without_a_canc
     talk.hear("response.output_audio.done", response_id="r", item_id="i")
     talk.end()
     talk.now = 1.0
-    assert talk.interrupt() == [e.AudioInterrupted(epoch=1, heard_ms=1000, item_id="i"), truncated("i", 1000)]
+    flushed = e.AudioInterrupted(epoch=1, heard_ms=1000, received_ms=3000, item_id="i")
+    assert talk.interrupt() == [flushed, truncated("i", 1000)]
 
 
 def test_b12_interrupting_twice_cancels_once(talk):
@@ -638,7 +746,16 @@ def test_p06_each_part_and_each_item_of_a_response_is_truncated_on_its_own(talk)
     talk.protocol.playback.played(150)
     assert talk.interrupt() == [
         CANCEL,
-        e.AudioInterrupted(epoch=1, heard_ms=50, item_id="a", response_id="r", turn_id="r"),
+        e.AudioInterrupted(
+            epoch=1,
+            heard_ms=50,
+            received_ms=100,
+            item_id="a",
+            content_index=1,
+            unheard=("b", "c"),
+            response_id="r",
+            turn_id="r",
+        ),
         truncated("a", 50, part=1),
         truncated("b", 0),
         truncated("c", 0),
@@ -668,7 +785,15 @@ def test_b14_speech_interrupts_as_the_session_says(talk, policy, cancels, flushe
     started, *others = talk.hear("input_audio_buffer.speech_started", **SPEECH)
     assert started == e.SpeechStarted(at_ms=300, item_id="u")
     flush = [
-        e.AudioInterrupted(epoch=1, reason="user_speech", heard_ms=125, item_id="i", response_id="r", turn_id="r"),
+        e.AudioInterrupted(
+            epoch=1,
+            reason="user_speech",
+            heard_ms=125,
+            received_ms=1000,
+            item_id="i",
+            response_id="r",
+            turn_id="r",
+        ),
         truncated("i", 125),
     ]
     assert others == ([CANCEL] if cancels else []) + (flush if flushes else [])

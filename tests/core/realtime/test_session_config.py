@@ -16,17 +16,8 @@ from offhook.config import (
     Transcription,
     TurnDetection,
 )
-from offhook.realtime.session_config import (
-    MUTABLE,
-    ToldConfig,
-    audio_format,
-    difference,
-    interrupts_response,
-    merge,
-    names,
-    to_wire,
-    without,
-)
+from offhook.realtime.session_config import MUTABLE, ToldConfig, audio_format, interrupts_response
+from offhook.wire.config import difference, merge, names, to_wire, without
 
 
 def audio(**sides):

@@ -17,7 +17,7 @@ REQUEST = {**CALL, "type": "mcp_approval_request"}
 
 
 def test_a_truncation_names_item_part_and_whole_ms():
-    assert translate.truncate(Truncation("i", 1, 250)) == {
+    assert translate.truncate(Truncation("i", 1, 250, 900)) == {
         "type": "conversation.item.truncate",
         "item_id": "i",
         "content_index": 1,

@@ -40,7 +40,7 @@ def transport(wire):
 
 @pytest.fixture(autouse=True)
 def nobody_waits_for_a_peer_that_does_not_read(monkeypatch):
-    monkeypatch.setattr("offhook.realtime.connection._HANG_UP_S", 0.01)
+    monkeypatch.setattr("offhook.wire.connection._HANG_UP_S", 0.01)
 
 
 @pytest.fixture(autouse=True)
@@ -745,7 +745,6 @@ async def test_an_output_enters_the_talk_as_it_is_told(wire, transport, delivery
     "ask",
     [
         lambda t: t.mute(True),
-        lambda t: t.reset_history((), ()),
         lambda t: t.send_function_call_output(CALL, "o", delivery="interrupt"),
         lambda t: t.send_function_call_output(CALL, "o", final=False),
     ],

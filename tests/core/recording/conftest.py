@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import pytest
 
 from offhook.loopback import Loopback
-from offhook.realtime.codec import b64encode
 from offhook.recording import Recording
 from offhook.recording.lines import End, Frame, to_json
+from offhook.wire.codec import b64encode
 
 PATIENCE_S = 10.0
 UPDATE = {"type": "session.update", "event_id": "offhook_config_1", "session": {"type": "realtime"}}

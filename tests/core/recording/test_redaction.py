@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offhook.audio.g711 import decode
-from offhook.realtime.codec import b64decode, b64encode
 from offhook.recording.redaction import Redactor, restore
+from offhook.wire.codec import b64decode, b64encode
 
 KEY = "sk-proj-abcdefgh12345678"
 PCM = b64encode(b"\x01\x02" * 240)  # 10 ms

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gc
 import itertools
 import json
 import logging
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from typing import Any, Self
 
 import pytest
 
 from offhook.agent import RealtimeAgent
+from offhook.audio.formats import PCM16_24K
+from offhook.context import RunContext
 from offhook.events import Event, RawEvent
-from offhook.realtime.channel import DialRequest
+from offhook.guardrail import Guardrail, GuardrailResult, OutputGuardrail
 from offhook.realtime.transport import OpenAIRealtimeBase
 from offhook.session import RealtimeSession
+from offhook.wire.channel import DialRequest
 
 Frame = dict[str, Any]
 KEY = "sk-not-to-be-seen"
@@ -149,6 +154,12 @@ class Line:
         items = (frame["item"] for frame in self.far.sent if frame["type"] == "conversation.item.create")
         return [(item["call_id"], item["output"]) for item in items if item["type"] == "function_call_output"]
 
+    @property
+    def messages(self) -> list[tuple[str, str]]:
+        """What the service was told in writing: (role, text)."""
+        items = (frame["item"] for frame in self.far.sent if frame["type"] == "conversation.item.create")
+        return [(item["role"], item["content"][0]["text"]) for item in items if item["type"] == "message"]
+
     async def settled(self) -> None:
         """Return when all that the service said so far was heard."""
         mark = {"type": "test.mark", "number": next(self._marks)}
@@ -166,6 +177,24 @@ class Line:
         """A response ends."""
         self.far.say({"type": "response.done", "response": {"id": response, "status": "completed", **members}})
 
+    def says(self, text: str, response: str = "resp_1", item: str = "reply", *, whole: bool = False) -> None:
+        """The model says words: more of them, or all of them at the end."""
+        kind, key = ("done", "transcript") if whole else ("delta", "delta")
+        self.far.say({"type": f"response.output_audio_transcript.{kind}", **_where(response, item), key: text})
+
+    def writes(self, text: str, response: str = "resp_1", item: str = "reply") -> None:
+        """The model writes more words."""
+        self.far.say({"type": "response.output_text.delta", **_where(response, item), "delta": text})
+
+    def sounds(self, ms: float = 100, response: str = "resp_1", item: str = "reply") -> None:
+        """The model's voice."""
+        audio = base64.b64encode(bytes(PCM16_24K.size(ms))).decode()
+        self.far.say({"type": "response.output_audio.delta", **_where(response, item), "delta": audio})
+
+    def falls_silent(self, response: str = "resp_1", item: str = "reply") -> None:
+        """That was all of the model's voice."""
+        self.far.say({"type": "response.output_audio.done", **_where(response, item)})
+
     def calls(self, name: str, call_id: str, arguments: str = "{}", response: str = "resp_1") -> None:
         """The model calls a function."""
         item = {"id": f"item_{call_id}", "type": "function_call", "status": "completed"}
@@ -177,6 +206,75 @@ class Line:
         written = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": item_id}]}
         frame: Frame = {"type": f"conversation.item.{stage}", "item": {"id": item_id, **written, **item}}
         self.far.say(frame if previous == "unsaid" else {**frame, "previous_item_id": previous})
+
+
+def _where(response: str, item: str) -> Frame:
+    return {"response_id": response, "item_id": item, "output_index": 0, "content_index": 0}
+
+
+class Asked:
+    """A guardrail that notes what it is asked."""
+
+    def __init__(self, name: str, kind: type[Guardrail]) -> None:
+        self.guardrail = kind(name, self._check)
+        self.contexts: list[RunContext[Any]] = []
+        self.texts: list[str] = []
+        self._news = asyncio.Event()
+
+    async def asked(self, count: int = 1) -> str:
+        """Wait for the ``count``-th question, and give its text."""
+        async with asyncio.timeout(PATIENCE_S):
+            while len(self.texts) < count:
+                self._news.clear()
+                await self._news.wait()
+        return self.texts[count - 1]
+
+    async def _check(self, context: RunContext[Any], text: str) -> GuardrailResult:
+        self.contexts.append(context)
+        self.texts.append(text)
+        self._news.set()
+        return await self._answer(text)
+
+    async def _answer(self, text: str) -> GuardrailResult:
+        raise NotImplementedError
+
+
+class Judge(Asked):
+    """A guardrail whose results the test gives: ``await judge.asked()``, then ``judge.rule(…)``."""
+
+    def __init__(self, name: str = "judge", kind: type[Guardrail] = OutputGuardrail) -> None:
+        super().__init__(name, kind)
+        self._verdicts: defaultdict[int, asyncio.Future[GuardrailResult]] = defaultdict(asyncio.Future)
+
+    def rule(self, tripped: bool, number: int = 1, info: Any = None) -> None:
+        """Answer the question of that number."""
+        self._verdicts[number].set_result(GuardrailResult(tripped, info))
+
+    async def _answer(self, text: str) -> GuardrailResult:
+        return await self._verdicts[len(self.texts)]
+
+
+class Words(Asked):
+    """A guardrail that trips on a word."""
+
+    def __init__(self, word: str = "secret", kind: type[Guardrail] = OutputGuardrail) -> None:
+        super().__init__("words", kind)
+        self.word = word
+
+    async def _answer(self, text: str) -> GuardrailResult:
+        return GuardrailResult(self.word in text)
+
+
+@pytest.fixture
+def new_judge() -> type[Judge]:
+    """Makes guardrails that the test decides for."""
+    return Judge
+
+
+@pytest.fixture
+def new_words() -> type[Words]:
+    """Makes guardrails that trip on a word."""
+    return Words
 
 
 @pytest.fixture

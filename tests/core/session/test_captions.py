@@ -85,3 +85,26 @@ def test_p10_segments_that_never_become_final_are_given_up_oldest_first(captions
     assert len(captions._open) < 100
     assert captions.add(user("!", segment="999")).text == "Hello!"
     assert captions.add(user("!", segment="0")).text == "!"
+
+
+def test_n10_a_deleted_item_has_no_more_words(captions):
+    """N10: what was said of it so far is forgotten with it."""
+    captions.add(user("Hel"))
+    captions.item_deleted("item")
+    assert captions.said("item") == ""
+    assert not captions._open
+
+
+def test_speech_that_was_cut_off_ends_with_what_was_heard_and_takes_no_more(captions):
+    captions.add(assistant("one two"))
+    last = captions.cut("item", "one")
+    assert (last.text, last.delta, last.final) == ("one", "", True)
+    assert captions.is_over("s")
+    assert captions.cut("item", "one") is None
+
+
+def test_speech_whose_words_were_complete_is_told_no_second_time(captions):
+    """The history says what of it was heard."""
+    captions.add(assistant("one two", final=True))
+    assert captions.cut("item", "one") is None
+    assert not captions.is_over("s")

@@ -236,7 +236,8 @@ async def _hangs(_, __):
     [(_raises, "ValueError"), (_cancels, "CancelledError"), (_hangs, "TimeoutError"), (lambda *_: None, "TypeError")],
 )
 async def test_a_check_without_a_result_is_an_error_and_the_others_still_count(line, check, name, caplog, new_words):
-    async with guarded(line, OutputGuardrail("broken", check), new_words(), timeout_s=0.01) as it:
+    timeout_s = 0.5 if check is _hangs else 10.0  # the others need some time, too
+    async with guarded(line, OutputGuardrail("broken", check), new_words(), timeout_s=timeout_s) as it:
         it.begins()
         it.says("A secret.")
         it.ends()

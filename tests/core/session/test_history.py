@@ -15,6 +15,7 @@ from offhook.items import (
     OutputAudio,
     OutputText,
 )
+from offhook.session.cutting import Cut
 from offhook.session.history import History
 
 
@@ -208,15 +209,20 @@ def work_of_an_update(at):
     sys.settrace(count)
     try:
         history.put(said(str(at // 2), InputText("x")), str(at // 2 - 1))
-        history.put(said("new"), str(at // 2))
+        history.put(spoken("new", "one two"), str(at // 2))
+        history.before("new")
+        history.cut("new", Cut(share=0.5))
         history.remove("new")
+        history.reserve("kept")
     finally:
         sys.settrace(before)
     return len(lines)
 
 
 IDS = st.sampled_from("abcdef")
-STEPS = st.lists(st.tuples(st.sampled_from(["put", "heard", "remove"]), IDS, IDS | st.just(UNSET) | st.none()))
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["put", "heard", "cut", "reserve", "remove"]), IDS, IDS | st.just(UNSET) | st.none())
+)
 
 
 @given(STEPS)
@@ -230,11 +236,16 @@ def test_whatever_comes_the_links_hold_both_ways_and_every_item_is_there_once(st
             case "heard":
                 history.heard(item_id, "Hi")
                 known.add(item_id)
+            case "cut":
+                history.cut(item_id, Cut(share=0.5))
+            case "reserve":
+                history.reserve(item_id)
             case "remove":
                 assert history.remove(item_id) == (item_id in known)
                 known.discard(item_id)
         assert sorted(ids(history)) == sorted(known)
-        assert ids(history) == [node.item.item_id for node in backwards(history)][::-1]
+        assert ids(history) == [node.item.item_id for node in backwards(history) if node.item][::-1]
+        assert [history.before(item_id) for item_id in ids(history)] == [None, *ids(history)][: len(known)]
 
 
 def backwards(history):

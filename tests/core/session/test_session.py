@@ -238,7 +238,7 @@ async def test_messages_audio_and_images_go_out_as_they_are_given(line):
     assert sent[0]["item"]["content"] == [{"type": "input_text", "text": "Hello"}]
     assert sent[1]["audio"] == "AAE="
     assert sent[3]["item"]["content"] == [{"type": "input_image", "image_url": "data:image/png;base64,AA=="}]
-    assert sent[4]["response"] == {"instructions": "Be brief."}
+    assert sent[4]["response"]["instructions"] == "Be brief."
 
 
 async def test_a_message_asks_for_a_reply_unless_told_otherwise(line):

@@ -38,6 +38,9 @@ class AudioFormat:
         return int(duration_ms * self.rate_hz / 1000) * frame
 
 
+#: What the services speak unless told otherwise: PCM16 at 24 kHz.
 PCM16_24K: Final = AudioFormat("audio/pcm", 24_000)
+#: G.711 µ-law, as on telephone lines in North America and Japan.
 PCMU: Final = AudioFormat("audio/pcmu", 8_000)
+#: G.711 A-law, as on telephone lines elsewhere.
 PCMA: Final = AudioFormat("audio/pcma", 8_000)

@@ -17,6 +17,7 @@ _ABOUT: Final = {
     "demo": "Hold a spoken conversation, offline.",
     "devices": "List the microphones and loudspeakers of this machine.",
     "emulator": "Serve the Realtime API on this machine.",
+    "new-transport": "Write a transport of your own: a distribution to begin with.",
     "record": "Talk as with offhook talk, and record the conversation.",
     "replay": "Show a recorded conversation as it happened.",
     "talk": "Talk with the configured service, by microphone or from a file.",

@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from offhook import events as e
+from offhook.agent_events import ToolEnd
 from offhook.cli.conversation import Report
 from offhook.cli.levels import FLOOR_DB, Level
-from offhook.agent_events import ToolEnd
 from offhook.session.events import TranscriptEvent
 
 Role: TypeAlias = Literal["user", "assistant"]

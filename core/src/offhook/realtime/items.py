@@ -22,11 +22,13 @@ from offhook.items import (
     OutputText,
     Role,
 )
-from offhook.realtime.codec import as_object
+from offhook.wire.codec import as_object
 
 Json = Mapping[str, Any]
 #: Two names of one thing: the second is how some services spell it.
 MCP_CALL_TYPES = frozenset({"mcp_call", "mcp_tool_call"})
+#: Characters of an item id that a client may give (API reference, ``conversation.item.create``).
+_LONGEST_ID = 32
 
 
 def from_wire(item: Json, default_status: ItemStatus) -> ConversationItem | None:
@@ -65,9 +67,31 @@ def message_to_wire(message: str | MessageItem) -> dict[str, Any]:
     """
     if isinstance(message, str):
         return {"type": "message", "role": "user", "content": [{"type": "input_text", "text": message}]}
-    content = [_part_to_wire(part) for part in message.content if not _is_silent(part)]
+    content = [_part_to_wire(part, message.role) for part in message.content if not _is_silent(part)]
     wire: dict[str, Any] = {"type": "message", "role": message.role, "content": content}
-    return {"id": message.item_id, **wire} if message.item_id else wire
+    return {"id": message.item_id, **wire} if is_usable_id(message.item_id) else wire
+
+
+def is_usable_id(item_id: str) -> bool:
+    """Whether the service takes it as the id of an item: it must be short, and ``local:`` ones mean nothing to it."""
+    return 0 < len(item_id) <= _LONGEST_ID and not item_id.startswith("local:")
+
+
+def why_not_written(item: ConversationItem) -> str | None:
+    """Say why the service would not take this item in the middle of a conversation; ``None`` if it would."""
+    match item:
+        case MessageItem() if item.role == "assistant" and any(isinstance(part, OutputAudio) for part in item.content):
+            return "the service takes no speech of the assistant that it did not make. Write it as OutputText."
+        case MessageItem() if all(_is_silent(part) for part in item.content):
+            return "there is nothing in it to read."
+        case MessageItem():
+            return None
+        case FunctionCallItem():
+            return (
+                "calls are the model's to make; those of an earlier session are given with RealtimeSession(history=…)."
+            )
+        case McpCallItem() | McpApprovalRequestItem():
+            return "what a hosted MCP tool did is the service's own record."
 
 
 def history_to_wire(items: Sequence[ConversationItem]) -> list[dict[str, Any]]:
@@ -122,19 +146,17 @@ def _is_silent(part: ContentPart) -> bool:
     return isinstance(part, (InputAudio, OutputAudio)) and not part.transcript
 
 
-def _part_to_wire(part: ContentPart) -> dict[str, Any]:
+def _part_to_wire(part: ContentPart, role: Role) -> dict[str, Any]:
     match part:
-        case InputText(text):
-            return {"type": "input_text", "text": text}
-        case InputAudio():
-            return {"type": "input_text", "text": part.transcript or ""}
         case InputImage():
             image = {"type": "input_image", "image_url": part.image_url}
             return {**image, "detail": part.detail} if part.detail else image
-        case OutputText(text):
-            return {"type": "output_text", "text": text}
-        case OutputAudio():
-            return {"type": "output_text", "text": part.transcript or ""}
+        case InputText(text) | OutputText(text):
+            words = text
+        case InputAudio() | OutputAudio():
+            words = part.transcript or ""
+    # Whoever says it decides, not how it was said: the service takes nothing else.
+    return {"type": "output_text" if role == "assistant" else "input_text", "text": words}
 
 
 def _mcp_call(item: Json, status: ItemStatus) -> McpCallItem:

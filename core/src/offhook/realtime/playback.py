@@ -14,11 +14,12 @@ from attrs import define, field, frozen
 
 @frozen
 class Truncation:
-    """How much of one content part was heard, in whole ms, never more than was received."""
+    """How much of one content part was heard, and how much was received, in whole ms; never more than that."""
 
     item_id: str
     content_index: int
     audio_end_ms: int
+    received_ms: int
 
 
 @define
@@ -106,7 +107,9 @@ class Playback:
         if parts and heard_ms is not None:
             parts[0].played_ms = max(0.0, min(float(heard_ms), parts[0].received_ms))
         return [
-            Truncation(part.item_id, part.content_index, int(min(part.played_ms, part.received_ms)))
+            Truncation(
+                part.item_id, part.content_index, int(min(part.played_ms, part.received_ms)), int(part.received_ms)
+            )
             for part in parts
             if part.cut
         ]

@@ -3,6 +3,9 @@
 The service allows one response at a time and starts some by itself (voice activity detection). So wishes queue here.
 Automatic ones (a message, a tool's output) coalesce: one reply answers them all. Manual ones (with a body of their own)
 never do. A create that loses the race against a response of the service's own is sent again when that one is done.
+
+Which response answers a manual wish is told by the service itself: the wish's id goes out in the response's metadata, and
+``response.created`` gives that back.
 """
 
 from __future__ import annotations
@@ -13,9 +16,13 @@ from typing import Any
 
 from attrs import define, field, frozen
 
+from offhook.config import UNSET
 from offhook.realtime.server_events import ErrorBody
+from offhook.wire.codec import as_object
 
 ACTIVE_RESPONSE = "conversation_already_has_active_response"
+#: Where a response's metadata names the wish.
+_REQUEST = "offhook_request"
 Frame = dict[str, Any]
 #: More than are ever on their way to a service at once.
 _REMEMBERED = 8
@@ -26,6 +33,7 @@ class _Wish:
     """A reply somebody wants. ``frame`` is the create to send as it is; ``None`` for an automatic wish."""
 
     frame: Mapping[str, Any] | None = None
+    request_id: str | None = None
 
 
 @define
@@ -34,6 +42,11 @@ class _Attempt:
 
     event_id: str
     wishes: list[_Wish]
+
+    @property
+    def request_id(self) -> str | None:
+        """Of the wish that it stands for; automatic ones have none."""
+        return self.wishes[0].request_id
 
 
 @define
@@ -56,9 +69,9 @@ class ResponseScheduler:
         """Whether a reply is under way or has been asked for."""
         return self.active_id is not None or self._attempt is not None or self._blocked
 
-    def request(self, frame: Mapping[str, Any] | None = None) -> list[Frame]:
+    def request(self, frame: Mapping[str, Any] | None = None, request_id: str | None = None) -> list[Frame]:
         """Want a reply: an automatic one, or exactly the ``response.create`` given."""
-        self._wishes.append(_Wish(frame))
+        self._wishes.append(_Wish(frame, request_id))
         return self._next()
 
     def cancel(self) -> list[Frame]:
@@ -68,13 +81,17 @@ class ResponseScheduler:
         self._cancelling = True
         return [{"type": "response.cancel", "event_id": self.new_id("cancel")}]
 
-    def created(self, response_id: str) -> None:
-        """A response began: ours or one of the service's own, nobody says which.
+    def created(self, response_id: str, metadata: Any = UNSET) -> str | None:
+        """A response began; gives the id of the wish that it answers, if any.
 
-        The attempt is kept until ``done``: if this was not ours, its rejection still comes before that.
+        From a service without ``metadata`` nobody knows whether it is ours: it counts as such, and if it was not, a later
+        one will have the same id. The attempt is kept until ``done``: its rejection would still come before that.
         """
         self.active_id = response_id
         self._cancelling = False
+        if metadata is not UNSET:
+            return _wish_of(metadata)
+        return self._attempt.request_id if self._attempt else None
 
     def done(self, response_id: str) -> list[Frame]:
         """A response ended, in whatever status; the next wish may go out."""
@@ -95,6 +112,15 @@ class ResponseScheduler:
         self._wishes.extendleft(reversed(again))
         self._blocked = lost_the_race and self.active_id is None
         return self._next()
+
+    def ended_by(self, error: ErrorBody) -> str | None:
+        """Give the id of the wish that will not be answered because of ``error``; ask this before ``failed``."""
+        if error.code == ACTIVE_RESPONSE:
+            return None
+        if self._attempt is not None and _is_about(error, self._attempt.event_id):
+            return self._attempt.request_id
+        late = (attempt.request_id for attempt in self._presumed if attempt.event_id == error.event_id)
+        return next(late, None)
 
     def _refused(self, error: ErrorBody) -> _Attempt | None:
         """Give the attempt that the error is about, and take it out."""
@@ -117,6 +143,17 @@ class ResponseScheduler:
         frame: Frame = {"type": "response.create", "event_id": self.new_id("create"), **(wishes[0].frame or {})}
         self._attempt = _Attempt(frame["event_id"], wishes)
         return [frame]
+
+
+def tagged(response: Mapping[str, Any], request_id: str) -> Frame:
+    """Give the create of ``response`` with the wish's id in its metadata."""
+    metadata = {**as_object(response.get("metadata")), _REQUEST: request_id}
+    return {"type": "response.create", "response": {**response, "metadata": metadata}}
+
+
+def _wish_of(metadata: Any) -> str | None:
+    request_id = as_object(metadata).get(_REQUEST)
+    return request_id if isinstance(request_id, str) else None
 
 
 def _is_about(error: ErrorBody, event_id: str) -> bool:

@@ -163,6 +163,8 @@ class Response:
     output: Any = Factory(list[Any])
     usage: Json | None = None
     audio: Json | None = None
+    #: ``UNSET``: the service leaves it out, and would not give back what it was given.
+    metadata: Any = UNSET
 
 
 @define(kw_only=True)

@@ -8,17 +8,14 @@ from __future__ import annotations
 import copy
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from attrs import define, field, fields
+from attrs import define, field
 
 from offhook.audio.formats import PCM16_24K, PCMA, PCMU, AudioFormat
-from offhook.config import UNSET, Config, SessionConfig
-from offhook.realtime.codec import as_object
+from offhook.wire.codec import as_object
+from offhook.wire.config import Json, merge, without
 
-Json = dict[str, Any]
-#: Objects whose members are set one by one; every other object is one value.
-_GROUPS: Final = frozenset({"audio", "input", "output"})
 #: A service that never acknowledges must not make this grow (P10).
 _MAX_PENDING: Final = 16
 #: The model is chosen when the connection is made.
@@ -47,6 +44,10 @@ class ToldConfig:
         self.wire = merge(self.wire, update)
         self._pending.append((event_id, update))
 
+    def assume(self, update: Mapping[str, Any]) -> None:
+        """Count ``update`` as told, though it was not sent: telling it would change nothing."""
+        self.wire = merge(self.wire, update)
+
     def accepted(self) -> str | None:
         """The service took the oldest update; gives its id, if it was ours."""
         return self._pending.popleft()[0] if self._pending else None
@@ -57,60 +58,6 @@ class ToldConfig:
             if pending[0] == event_id:
                 self._pending.remove(pending)
                 self.wire = without(self.wire, pending[1])
-
-
-def to_wire(config: SessionConfig) -> Json:
-    """Write what is set, ``provider`` settings last."""
-    wire = _object(config)
-    wire.pop("provider", None)
-    return merge(wire, config.provider)
-
-
-def merge(base: Mapping[str, Any], update: Mapping[str, Any]) -> Json:
-    """Give ``base`` with ``update`` applied, as the API does it."""
-    merged = dict(base)
-    for key, value in update.items():
-        if key in _GROUPS and isinstance(value, Mapping):
-            merged[key] = merge(as_object(merged.get(key)), as_object(value))
-        else:
-            merged[key] = value
-    return merged
-
-
-def difference(base: Mapping[str, Any], update: Mapping[str, Any]) -> Json:
-    """Give what of ``update`` is not in ``base`` already."""
-    changed: Json = {}
-    for key, value in update.items():
-        if key in _GROUPS and isinstance(value, Mapping):
-            inner = difference(as_object(base.get(key)), as_object(value))
-            if inner:
-                changed[key] = inner
-        elif key not in base or base[key] != value:
-            changed[key] = value
-    return changed
-
-
-def without(base: Mapping[str, Any], update: Mapping[str, Any]) -> Json:
-    """Give ``base`` without the fields that ``update`` sets."""
-    left: Json = {}
-    for key, value in base.items():
-        if key not in update:
-            left[key] = value
-        elif key in _GROUPS and isinstance(value, Mapping):
-            left[key] = without(as_object(value), as_object(update[key]))
-    return left
-
-
-def names(wire: Mapping[str, Any], prefix: str = "") -> frozenset[str]:
-    """Give the dotted names of the fields that are set."""
-    found: set[str] = set()
-    for key, value in wire.items():
-        name = f"{prefix}{key}"
-        if key in _GROUPS and isinstance(value, Mapping):
-            found |= names(as_object(value), f"{name}.")
-        else:
-            found.add(name)
-    return frozenset(found)
 
 
 def audio_format(session: Mapping[str, Any], direction: str) -> AudioFormat:
@@ -130,31 +77,3 @@ def interrupts_response(session: Mapping[str, Any]) -> bool | None:
 
 def _side(session: Mapping[str, Any], direction: str) -> Mapping[str, Any]:
     return as_object(as_object(session.get("audio")).get(direction))
-
-
-def _object(config: Config) -> Json:
-    wire: Json = {}
-    for attribute in fields(type(config)):  # type: ignore[arg-type]  # every Config is an attrs class
-        value = getattr(config, attribute.name)
-        if value is not UNSET and not (attribute.name in _GROUPS and not (value := _object(value))):
-            wire[attribute.name] = _value(value)
-    return wire
-
-
-def _value(value: Any) -> Any:
-    match value:
-        case AudioFormat():
-            return _format(value)
-        case Config():
-            return _object(value)
-        case tuple():
-            return list(cast("tuple[Any, ...]", value))
-        case _:
-            return value
-
-
-def _format(value: AudioFormat) -> Json:
-    # G.711 has one rate, and the API refuses to be told it.
-    return (
-        {"type": value.encoding, "rate": value.rate_hz} if value.encoding == "audio/pcm" else {"type": value.encoding}
-    )

@@ -11,9 +11,9 @@ from offhook._log import logger
 from offhook.config import UNSET, Maybe
 from offhook.items import ConversationItem, ItemStatus, McpApprovalRequestItem, McpCallItem
 from offhook.realtime import server_events as s
-from offhook.realtime.codec import as_object
 from offhook.realtime.items import from_wire
 from offhook.realtime.playback import Truncation
+from offhook.wire.codec import as_object
 
 Json = Mapping[str, Any]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from offhook.agent import RealtimeAgent
 from offhook.context import ToolContext
-from offhook.realtime.codec import as_object
 from offhook.recording.reader import Recording
 from offhook.tool import FunctionTool
+from offhook.wire.codec import as_object
 
 
 def recorded_agent(recording: Recording) -> RealtimeAgent:

@@ -8,9 +8,9 @@ from typing import Any
 
 from attrs import define, field
 
-from offhook.realtime.codec import as_object
 from offhook.recording.lines import Frame
 from offhook.recording.redaction import Redactor
+from offhook.wire.codec import as_object
 
 #: Cut as the microphone pleases: neither its pieces nor their number say anything.
 _UNCOUNTED = "input_audio_buffer.append"

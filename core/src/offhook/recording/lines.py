@@ -17,8 +17,8 @@ from attrs import Attribute, asdict, field, fields, frozen
 from offhook.capabilities import Capabilities
 from offhook.errors import ConfigError
 from offhook.realtime.capabilities import REALTIME_CAPABILITIES
-from offhook.realtime.codec import as_object
 from offhook.structure import Where, fields_of, structure
+from offhook.wire.codec import as_object
 
 #: Of the format described above. A reader refuses what is newer.
 FORMAT: Final = 1

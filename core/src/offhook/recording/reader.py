@@ -9,8 +9,8 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from offhook.errors import RecordingError
-from offhook.realtime.codec import loads
 from offhook.recording.lines import Direction, End, Frame, Header, Line, from_json
+from offhook.wire.codec import loads
 
 
 @frozen(kw_only=True)

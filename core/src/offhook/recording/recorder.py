@@ -15,9 +15,9 @@ from offhook._log import logger
 from offhook.errors import RecordingError
 from offhook.events import ConnectionChange, RawEvent
 from offhook.hookspecs import RealtimeTransportLayer
-from offhook.realtime.codec import as_object, dumps, loads
 from offhook.recording.lines import Direction, End, Frame, Header, Line, to_json
 from offhook.recording.redaction import Redactor
+from offhook.wire.codec import as_object, dumps, loads
 
 
 def record(transport: RealtimeTransportLayer, path: str | Path, *, audio: bool = False) -> Recorder:

@@ -14,9 +14,10 @@ from attrs import define, field
 
 from offhook.audio.formats import AudioFormat
 from offhook.audio.frames import silence
-from offhook.realtime.channel import without_secrets
-from offhook.realtime.codec import as_object, b64encode
-from offhook.realtime.session_config import audio_format, merge
+from offhook.realtime.session_config import audio_format
+from offhook.wire.channel import without_secrets
+from offhook.wire.codec import as_object, b64encode
+from offhook.wire.config import merge
 
 REDACTED: Final = "[redacted]"
 #: Members that hold a secret, whatever it looks like; written without case, - and _.

@@ -9,13 +9,13 @@ from typing import Final
 
 from offhook._log import logger
 from offhook.errors import ConnectError, RecordingError
-from offhook.realtime.channel import DialRequest
-from offhook.realtime.codec import as_object, dumps, loads
 from offhook.realtime.transport import OpenAIRealtimeBase
 from offhook.recording.counterpart import Counterpart, patient
 from offhook.recording.lines import End, Frame
 from offhook.recording.reader import RecordedConnection, Recording, read_recording
 from offhook.recording.redaction import restore
+from offhook.wire.channel import DialRequest
+from offhook.wire.codec import as_object, dumps, loads
 
 #: How long the replay waits for what the client has to send, in seconds.
 PATIENCE_S: Final = 10.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from attrs import define, evolve, field
@@ -17,6 +17,7 @@ from offhook.items import ConversationItem, InputText, MessageItem
 from offhook.session.config import agent_config
 from offhook.session.conversation import Conversation
 from offhook.session.prepare import ReadyAgent, prepare
+from offhook.tool import FunctionTool
 
 #: Turns whose agent is remembered: a call may come late, but not that late (P10).
 _REMEMBERED: Final = 64
@@ -38,6 +39,11 @@ class Agents:
     def of_turn(self, turn_id: str | None) -> ReadyAgent:
         """Give the agent whose turn it is, or was; calls without a turn are the current one's."""
         return self._of_turn.get(turn_id or "", self.current)
+
+    def lend(self, turn_id: str, tools: Mapping[str, FunctionTool]) -> None:
+        """Have calls of this turn served by ``tools`` besides, which beat its agent's own."""
+        ready = self.of_turn(turn_id)
+        self._of_turn[turn_id] = evolve(ready, tools={**ready.tools, **tools})
 
     def tell(self, agent: RealtimeAgent, event: Event) -> None:
         """Tell the agent's own listeners."""

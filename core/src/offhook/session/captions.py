@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final
 
 from attrs import define, field, frozen
@@ -17,6 +18,7 @@ _MAX_OPEN: Final = 64
 class _Segment:
     text: str
     turn_id: str | None
+    item_id: str | None
 
 
 @define
@@ -24,6 +26,7 @@ class Captions:
     """Segments that are still open, by id. One is forgotten when it is final, or when its turn is over (P10)."""
 
     _open: dict[str, _Segment] = field(init=False, factory=dict[str, _Segment])
+    _over: deque[str] = field(init=False, factory=lambda: deque[str](maxlen=_MAX_OPEN))
 
     def add(self, delta: AudioTranscriptDelta | InputTranscriptDelta) -> TranscriptEvent:
         """Take a piece; give the segment so far."""
@@ -31,7 +34,7 @@ class Captions:
         known = segment.text if segment else ""
         text = known + delta.text if delta.mode == "append" else delta.text
         if not delta.final:
-            self._keep(delta.segment_id, _Segment(text, delta.response_id))
+            self._keep(delta.segment_id, _Segment(text, delta.response_id, delta.item_id))
         return TranscriptEvent(
             role="user" if isinstance(delta, InputTranscriptDelta) else "assistant",
             text=text,
@@ -39,6 +42,27 @@ class Captions:
             final=delta.final,
             item_id=delta.item_id,
         )
+
+    def said(self, item_id: str) -> str:
+        """Give what an item is known to say so far, while that is still growing."""
+        return next((segment.text for segment in reversed(self._open.values()) if segment.item_id == item_id), "")
+
+    def cut(self, item_id: str, heard: str) -> TranscriptEvent | None:
+        """The assistant was cut off: give the last event of the segment that was growing. No more of it is taken."""
+        segments = self.item_deleted(item_id)
+        self._over += segments
+        return TranscriptEvent(role="assistant", text=heard, final=True, item_id=item_id) if segments else None
+
+    def item_deleted(self, item_id: str) -> list[str]:
+        """No more words of this item will come; gives the segments that were still growing."""
+        segments = [segment_id for segment_id, segment in self._open.items() if segment.item_id == item_id]
+        for segment_id in segments:
+            del self._open[segment_id]
+        return segments
+
+    def is_over(self, segment_id: str) -> bool:
+        """Whether the segment was cut off."""
+        return segment_id in self._over
 
     def end_turn(self, turn_id: str) -> None:
         """Nothing more of this turn will come, be it final or not."""

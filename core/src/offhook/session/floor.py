@@ -26,6 +26,11 @@ class Floor:
         """Whether nobody speaks, and no turn is under way."""
         return not (self.user_speaks or self._assistant_speaks or self._turn is not None)
 
+    @property
+    def assistant_busy(self) -> bool:
+        """Whether a turn of the assistant is under way, or the service says that it is audible."""
+        return self._assistant_speaks or self._turn is not None
+
     async def wait_free(self) -> None:
         """Return as soon as nobody speaks."""
         await self._idle.wait()

@@ -15,11 +15,15 @@ from offhook.items import (
     MessageItem,
     OutputAudio,
 )
+from offhook.session.cutting import Cut
 
 
 @define(eq=False)
 class _Node:
-    item: ConversationItem
+    #: ``None``: the place is kept for an item that is to come.
+    item: ConversationItem | None
+    #: Where it was cut off, if it was.
+    cut: Cut | None = None
     #: Whether the service said where it goes, or it stands at the end for want of knowledge.
     placed: bool = False
     before: _Node | None = None
@@ -47,6 +51,20 @@ class History:
         node = self._nodes.get(item_id)
         return node.item if node else None
 
+    def before(self, item_id: str) -> str | None:
+        """Give the id of the item that this one follows; ``None`` where it is the first, or not known."""
+        node = self._nodes.get(item_id)
+        node = node.before if node else None
+        while node is not None and node.item is None:
+            node = node.before
+        return node.item.item_id if node and node.item else None
+
+    def reserve(self, item_id: str) -> None:
+        """Keep the place at the end for an item that is to come."""
+        if item_id not in self._nodes:
+            node = self._nodes[item_id] = _Node(None)
+            self._insert(node, None)
+
     def put(self, item: ConversationItem, previous: Maybe[str | None] = UNSET) -> bool:
         """Add or update an item; tells whether it is new.
 
@@ -56,22 +74,25 @@ class History:
         self._items = None
         node = self._nodes.get(item.item_id)
         if node is not None:
-            node.item = _keeping_what_is_known(node.item, item)
+            new = node.item is None
+            node.item = _keeping_what_is_known(node.item, item) if node.item else item
+            if node.cut and isinstance(node.item, MessageItem):
+                node.item = node.cut.apply(node.item)
             self._move(node, previous)
-            return False
+            return new
         before = self._nodes.get(previous) if isinstance(previous, str) else None
         node = self._nodes[item.item_id] = _Node(item, placed=before is not None or previous is None)
         self._insert(node, before)
         return True
 
     def remove(self, item_id: str) -> bool:
-        """Remove an item; tells whether it was there."""
+        """Remove an item, or the place kept for it; tells whether it was there."""
         node = self._nodes.pop(item_id, None)
         if node is None:
             return False
         self._items = None
         self._unlink(node)
-        return True
+        return node.item is not None
 
     def heard(self, item_id: str, transcript: str) -> bool:
         """Fill in what the user said in a spoken message; tells whether the message is new.
@@ -87,10 +108,26 @@ class History:
             parts = (*parts, heard)
         return self.put(evolve(item, content=parts, status="completed"))
 
+    def cut(self, item_id: str, cut: Cut, said: str = "") -> bool:
+        """Cut a message of the assistant off; tells whether that changed it.
+
+        ``said`` is what it is known to say so far, where the item does not have that yet. What is told of it later cannot
+        bring back what nobody heard.
+        """
+        node = self._nodes.get(item_id)
+        if node is None or not isinstance(node.item, MessageItem) or node.item.role != "assistant":
+            return False
+        if node.cut is None or not node.cut.knows:
+            node.cut = cut
+        before, self._items = node.item, None
+        node.item = node.cut.apply(_with_words(before, node.cut.content_index, said))
+        return node.item != before
+
     def _walk(self) -> Iterator[ConversationItem]:
         node = self._first
         while node is not None:
-            yield node.item
+            if node.item is not None:
+                yield node.item
             node = node.after
 
     def _insert(self, node: _Node, before: _Node | None) -> None:
@@ -136,6 +173,16 @@ def _keeping_what_is_known(old: ConversationItem, new: ConversationItem) -> Conv
         if new.output is None and old.output is not None:
             new = evolve(new, output=old.output, status=old.status)
     return new
+
+
+def _with_words(item: MessageItem, index: int, said: str) -> MessageItem:
+    """Give ``item`` with the words that were said in its part ``index``, unless it has more of them."""
+    known = _at(item.content, index)
+    if index > len(item.content) or not (known is None or isinstance(known, OutputAudio)):
+        return item
+    if len(said) <= len((known.transcript if known else None) or ""):
+        return item
+    return evolve(item, content=(*item.content[:index], OutputAudio(transcript=said), *item.content[index + 1 :]))
 
 
 def _kept(old: ContentPart | None, new: ContentPart) -> ContentPart:

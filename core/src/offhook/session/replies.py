@@ -39,7 +39,7 @@ class Replies:
         return self._due(turn_id)
 
     def called(self, call: FunctionCall) -> None:
-        """A call waits for its output. Calls without a turn stand alone."""
+        """A call waits for its output. Calls without a turn belong to their work, and else stand alone."""
         self._calls.setdefault(_turn_of(call), _Calls()).open.add(call.call_id)
 
     def parked(self, call: FunctionCall) -> bool:
@@ -70,4 +70,6 @@ class Replies:
 
 
 def _turn_of(call: FunctionCall) -> str:
+    if call.turn_id is None and call.work_id is not None:
+        return f"work {call.work_id}"
     return call.turn_id or f"call {call.call_id}"

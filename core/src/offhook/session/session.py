@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,19 +19,25 @@ from offhook.hookspecs import ApiKey, ConnectOptions, RealtimeTransportLayer
 from offhook.items import ConversationItem, InputImage, MessageItem
 from offhook.observers import observe_session
 from offhook.plugins import make_transport
-from offhook.session import usage
+from offhook.prices import Prices
 from offhook.session.approvals import Decision, Standing
 from offhook.session.checks import Guards
 from offhook.session.config import agent_config, base_config
 from offhook.session.conversation import Conversation
+from offhook.session.editing import Edit, require_start
 from offhook.session.events import RealtimeSessionEventTypes, ToolApprovalRequested
-from offhook.session.input_gate import gated
+from offhook.session.interruptions import Interruptions
 from offhook.session.options import Options
-from offhook.session.parts import Handler, Parts
+from offhook.session.parts import Parts, in_order
 from offhook.session.prepare import ReadyAgent, prepare
 from offhook.session.reading import Reading
+from offhook.session.responding import Reply, Tool
+from offhook.session.turns import TurnMode
+from offhook.session.usage import Tally
+from offhook.session.work import WorkHandler
 from offhook.settings import Settings, load_settings
 from offhook.tool import FailureFormatter
+from offhook.transcripts import seed
 
 
 class RealtimeSession:
@@ -58,9 +65,14 @@ class RealtimeSession:
         settings: Settings | None = None,
         failure_formatter: FailureFormatter | None = None,
         reply_to_mcp_calls: bool = True,
+        work_handler: WorkHandler | None = None,
         output_guardrails: Sequence[OutputGuardrail] = (),
         input_guardrails: Sequence[InputGuardrail] = (),
         guardrail_settings: GuardrailSettings | None = None,
+        turns: TurnMode = "auto",
+        pre_roll_ms: int = 300,
+        interruptions: Interruptions = "on",
+        prices: Prices | None = None,
     ) -> None:
         """Make a session, disconnected.
 
@@ -76,20 +88,25 @@ class RealtimeSession:
             transport = make_transport(transport, settings=settings)
         self.transport = transport
         self.context = context
-        self.usage = e.Usage()
+        self._tally = Tally()
         self._first = agent
         guards = Guards(
             outputs=output_guardrails, inputs=input_guardrails, settings=guardrail_settings or GuardrailSettings()
         )
-        self._config = base_config(config, settings)
-        if guards.inputs:
-            self._config = gated(self._config)
         self._options = ConnectOptions(
-            api_key=api_key, url=url, model=model, call_id=call_id, initial_history=tuple(history)
+            api_key=api_key, url=url, model=model, call_id=call_id, initial_history=seed(history)
         )
         self._behaviour = Options(
-            failure_formatter=failure_formatter, reply_to_mcp_calls=reply_to_mcp_calls, guards=guards
+            failure_formatter=failure_formatter,
+            reply_to_mcp_calls=reply_to_mcp_calls,
+            work_handler=work_handler,
+            guards=guards,
+            turns=turns,
+            pre_roll_ms=pre_roll_ms,
+            interruptions=interruptions,
+            prices=prices,
         )
+        self._config = self._behaviour.told(base_config(config, settings))
         self._standing: Standing = {}
         self._emitter = Emitter(RealtimeSessionEventTypes)
         observe_session(transport, self._emitter.on)
@@ -157,6 +174,17 @@ class RealtimeSession:
         return self._parts.conversation.history.items if self._parts else ()
 
     @property
+    def usage(self) -> e.Usage:
+        """What was used so far, over all connections."""
+        return self._tally.total
+
+    @property
+    def cost(self) -> Decimal | None:
+        """What that costs, by the ``prices`` that were given; ``None`` without any."""
+        prices = self._behaviour.prices
+        return prices.cost(self.usage) if prices else None
+
+    @property
     def available_mcp_tools(self) -> tuple[Mapping[str, Any], ...]:
         """The hosted MCP tools that the agent in charge may use, as their servers described them."""
         return self._parts.hosted.tools if self._parts else ()
@@ -199,19 +227,71 @@ class RealtimeSession:
         await self.transport.send_message(message, respond=respond)
 
     async def send_audio(self, audio: bytes, *, commit: bool = False) -> None:
-        """Send audio in the session's input format; ``commit`` ends the turn where the client may."""
-        await self.transport.send_audio(audio, commit=commit)
+        """Send audio in the session's input format; ``commit`` ends the turn where the client may.
+
+        With ``turns="manual"``, audio outside a turn is not sent, and the last ``pre_roll_ms`` of it open the next one.
+        """
+        await self._live("send_audio()").turns.send_audio(audio, commit=commit)
 
     async def add_image(self, image: InputImage, *, respond: bool = True) -> None:
         """Show the model an image."""
         await self.transport.add_image(image, respond=respond)
 
-    async def request_response(self, response: Mapping[str, Any] | None = None) -> None:
-        """Ask for a reply, now or as soon as the service is free."""
-        await self.transport.request_response(response)
+    async def request_response(self, response: Mapping[str, Any] | None = None) -> str:
+        """Ask for a reply, now or as soon as the service is free; gives the wish's id, as the transport does."""
+        return await self.transport.request_response(response)
+
+    async def respond(
+        self,
+        message: str | MessageItem | None = None,
+        *,
+        instructions: str | None = None,
+        tools: Sequence[Tool] | None = None,
+        interruptible: bool = True,
+        **response: Any,
+    ) -> Reply:
+        """Say ``message``, if given, and ask for a reply of its own, which can be awaited.
+
+        ``instructions`` and ``tools`` are this reply's, instead of the agent's. Unless ``interruptible``, nothing that the
+        user says cuts it short, from now until it has been heard. ``response`` are further fields of a response, in the
+        service's own words (``output_modalities``, ``max_output_tokens``, ``metadata`` …).
+
+        Raises ``Unsupported`` where replies cannot be asked for, or waited for, or shielded, and what the transport raises.
+        """
+        if instructions is not None:
+            response["instructions"] = instructions
+        parts = self._live("respond()")
+        return await parts.responding.ask(message, response, tools, interruptible=interruptible)
+
+    async def begin_turn(self) -> None:
+        """Begin a turn of the user's: what ``send_audio()`` is given belongs to it. An assistant that speaks is interrupted.
+
+        For ``turns="manual"``, as the next two. Raises ``TurnError`` where a turn has begun already.
+        """
+        await self._live("begin_turn()").turns.begin()
+
+    async def end_turn(self, *, respond: bool = True) -> None:
+        """End the turn and, with ``respond``, ask for a reply.
+
+        Raises ``TurnError`` where none has begun, or where it has under 100 ms of audio, which no service takes; it then
+        goes on.
+        """
+        await self._live("end_turn()").turns.end(respond=respond)
+
+    async def cancel_turn(self) -> None:
+        """Take the turn back: what was said in it is forgotten, here and at the service.
+
+        Raises ``TurnError`` where none has begun, and ``Unsupported`` where the service does not forget (``clear_audio``).
+        """
+        await self._live("cancel_turn()").turns.cancel()
 
     async def interrupt(self) -> None:
-        """Stop the assistant: it is cancelled, what is buffered is flushed, and its tools go on."""
+        """Stop the assistant: it is cancelled, what is buffered is flushed, and its tools go on.
+
+        This holds whatever ``interruptions`` and ``respond(interruptible=…)`` say: they are about the user's speech.
+        """
+        if self._parts is not None:
+            self._parts.timing.interrupt()
         await self.transport.interrupt()
 
     async def mute(self, muted: bool) -> None:
@@ -221,8 +301,10 @@ class RealtimeSession:
     def played(self, ms: float) -> None:
         """Report that ``ms`` more of the audio was played, in order, so that an interruption is exact.
 
-        Where the client is not the one to say so, nothing happens.
+        Where the client is not the one to tell the service, only this session learns of it.
         """
+        if self._parts is not None:
+            self._parts.playout.played(ms)
         if self.transport.capabilities.truncate == "client":
             self.transport.played(ms)  # type: ignore[attr-defined]  # the flag says that it is there
 
@@ -237,6 +319,14 @@ class RealtimeSession:
         await self._live("update_agent()").handoffs.to(agent)
         if speak_first:
             await self.transport.request_response()
+
+    async def update_history(self, history: Edit) -> None:
+        """Edit the conversation: the new history, or a function that makes it of the one there is.
+
+        ``session.history`` changes when the service has done it. Raises ``HistoryError`` for an edit that cannot be made
+        (speech of the assistant, calls), ``Unsupported`` where the transport takes none; then nothing was sent.
+        """
+        await self._live("update_history()").editing.update(history)
 
     async def approve(self, request: ToolApprovalRequested, *, always: bool = False) -> None:
         """Let a call go on; with ``always``, all later calls of that tool by that agent too.
@@ -259,7 +349,8 @@ class RealtimeSession:
 
     async def _begin(self) -> Parts:
         """Make the parts of a new connection and let them hear the transport."""
-        self._behaviour.guards.require(self.transport.capabilities)
+        self._behaviour.require(self.transport.capabilities)
+        require_start(self._options.initial_history, self.transport.capabilities)
         conversation = Conversation(self.transport, self._emitter.emit, self.context)
         try:
             ready = await self._make_ready(conversation)
@@ -267,6 +358,7 @@ class RealtimeSession:
             await conversation.servers.close()
             raise
         self._parts = parts = Parts(conversation, self._config, ready, self._standing, self._behaviour)
+        self._tally.settle()
         self._emitter.begin()
         self._reading = Reading(self._emitter.events)
         routes = {
@@ -274,7 +366,9 @@ class RealtimeSession:
             "usage_update": (self._count_usage, conversation.emit),
             "connection_change": (conversation.emit, self._on_connection_change),
         }
-        self._listening = [self.transport.on(name, _in_order(handlers)) for name, handlers in routes.items()]
+        self._listening = [self.transport.on(name, in_order(handlers)) for name, handlers in routes.items()]
+        own = parts.timing.hears_of_session()
+        self._listening += [self._emitter.on(name, handler) for name, handler in own.items()]
         self._carry_raw()
         return parts
 
@@ -311,16 +405,4 @@ class RealtimeSession:
             self._stop_listening()
 
     def _count_usage(self, event: e.UsageUpdate) -> None:
-        self.usage = usage.add(self.usage, event)
-
-
-def _in_order(handlers: Sequence[Handler]) -> Handler:
-    """Give one listener that calls ``handlers`` in turn: audio passes here, and a listener more for each piece is felt."""
-    if len(handlers) == 1:
-        return handlers[0]
-
-    def hear(event: e.Event) -> None:
-        for handler in handlers:
-            handler(event)
-
-    return hear
+        self._tally.add(event)

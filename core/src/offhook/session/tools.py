@@ -66,7 +66,7 @@ class Tools:
     def function_call_cancelled(self, event: FunctionCallCancelled) -> None:
         """The service withdrew calls: stop them, and send nothing."""
         for call_id in event.call_ids:
-            self.runner.stop(call_id)
+            self.runner.withdraw(call_id)
             call = self._calls.withdraw(call_id)
             if call is not None and self._replies.answered(call, wanted=False):
                 self._ask_for_reply()

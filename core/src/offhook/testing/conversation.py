@@ -9,7 +9,7 @@ from attrs import frozen
 
 from offhook.events import ErrorEvent, Event, Usage
 from offhook.items import ConversationItem, FunctionCallItem, MessageItem
-from offhook.realtime.codec import as_object, loads
+from offhook.wire.codec import as_object, loads
 
 EventT = TypeVar("EventT", bound=Event)
 

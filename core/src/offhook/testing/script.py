@@ -16,7 +16,7 @@ from offhook.config import SessionConfig
 from offhook.errors import ContractError
 from offhook.events import ConnectionChange, Event
 from offhook.hookspecs import ConnectOptions, OptionalCommands, RealtimeTransportLayer
-from offhook.realtime.channel import without_secrets
+from offhook.wire.channel import without_secrets
 
 _SIGNATURES: Final[Mapping[str, inspect.Signature]] = MappingProxyType(
     {

@@ -15,10 +15,10 @@ from offhook.errors import AlreadyConnected, ConnectCancelled, ImmutableConfig
 from offhook.events import ConnectionChange, ErrorEvent, Event, FunctionCall, SessionReady
 from offhook.hookspecs import ConnectOptions, Delivery
 from offhook.items import ConversationItem, InputImage, McpApprovalRequestItem, MessageItem
-from offhook.realtime import session_config
 from offhook.realtime.capabilities import REALTIME_CAPABILITIES
 from offhook.testing.script import Command, Effect, IncompleteScript, Lose, Script, Step, lost
 from offhook.transport import TransportBase
+from offhook.wire import config as wire_config
 
 #: Commands that nobody needs to expect: every conversation has them, and a loudspeaker reports at its own pace.
 _ALWAYS_ALLOWED: Final = frozenset({"connect", "close", "played"})
@@ -122,7 +122,7 @@ class ScriptedTransport(TransportBase):
             self._emit(ErrorEvent(message=str(error), fatal=True, cause=error))
             self._change(ConnectionChange(status="disconnected", reason="error"))
             raise
-        self._told = session_config.to_wire(options.config)
+        self._told = wire_config.to_wire(options.config)
         self._change(ConnectionChange(status="connected"))
         self._emit(self._ready)
         self._schedule([*events, *self._script.go_on()])
@@ -158,7 +158,7 @@ class ScriptedTransport(TransportBase):
     async def send_audio(self, audio: bytes, *, commit: bool = False) -> None:
         """Take audio (flags ``turn_control`` for ``commit``, ``input_formats`` where ``handles_audio``)."""
         flags = self.capabilities
-        if flags.handles_audio and not flags.input_formats:
+        if audio and flags.handles_audio and not flags.input_formats:
             self._refuse("send_audio()", "handles_audio=True", "The audio travels outside this transport.")
         if commit and flags.turn_control == "server":
             self._refuse("send_audio(commit=True)", "turn_control=server", "The service finds the end of a turn.")
@@ -186,12 +186,12 @@ class ScriptedTransport(TransportBase):
     async def update_session_config(self, config: SessionConfig) -> None:
         """Take a change of the config. Raises ``ImmutableConfig`` for what differs and is not in ``mutable_config``."""
         self._require_connected("update_session_config()")
-        wire = session_config.to_wire(evolve(config, provider={}))
-        fixed = session_config.names(session_config.difference(self._told, wire)) - self.capabilities.mutable_config
+        wire = wire_config.to_wire(evolve(config, provider={}))
+        fixed = wire_config.names(wire_config.difference(self._told, wire)) - self.capabilities.mutable_config
         if fixed:
             raise ImmutableConfig(fixed, "Leave it unset, or connect again with the new value.")
         self._command("update_session_config", config=config)
-        self._told = session_config.merge(self._told, wire)
+        self._told = wire_config.merge(self._told, wire)
 
     async def send_function_call_output(
         self,

@@ -11,9 +11,9 @@ from offhook.audio.formats import PCM16_24K, AudioFormat
 from offhook.audio.frames import silence
 from offhook.hookspecs import event_names
 from offhook.items import FunctionCallItem
-from offhook.realtime.codec import as_object
 from offhook.session import RealtimeSession
 from offhook.session.events import RealtimeSessionEventTypes
+from offhook.wire.codec import as_object
 
 #: The user's microphone gives pieces of so many milliseconds.
 _FRAME_MS: Final = 100

@@ -8,8 +8,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from offhook.errors import ConnectError
-from offhook.realtime.channel import DialRequest, without_secrets
-from offhook.realtime.handshake import authorization, refusal
+from offhook.wire.channel import DialRequest, without_secrets
+from offhook.wire.handshake import authorization, refusal
 from offhook_cloudflare.channel import WorkerChannel
 from offhook_cloudflare.options import CloudflareOptions
 from offhook_cloudflare.runtime import Runtime, WorkerRuntime
@@ -39,7 +39,8 @@ class CloudflareDialer:
                 socket = response.webSocket
                 # None in older runtimes, a falsy object of its own in newer ones.
                 if not socket:
-                    raise refusal(request.url, response.status, await response.text())
+                    body = await response.text()
+                    raise refusal(request.url, response.status, body, call_id=request.call_id)
                 return WorkerChannel(socket, runtime)
         except TimeoutError as error:
             raise ConnectError(f"{without_secrets(request.url)} did not answer in time. Check the url.") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from offhook.errors import ConnectError, OffhookError
-from offhook.realtime.channel import DialRequest
+from offhook.wire.channel import DialRequest
 from offhook_emulator.line.inprocess import InProcessChannel
 from offhook_emulator.line.switchboard import Switchboard
 from offhook_emulator.options import EmulatorOptions

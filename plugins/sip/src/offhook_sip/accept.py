@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from offhook.agent import RealtimeAgent
 from offhook.config import SessionConfig
-from offhook.realtime.codec import as_object
-from offhook.realtime.session_config import to_wire
 from offhook.session.config import base_config, initial_config
 from offhook.settings import Settings, load_settings, options_for
+from offhook.wire.codec import as_object
+from offhook.wire.config import to_wire
 from offhook_sip.errors import TurnDetectionRefused
 from offhook_sip.options import SIPOptions
 

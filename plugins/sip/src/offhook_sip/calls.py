@@ -13,8 +13,9 @@ import httpx2
 from attrs import evolve
 
 from offhook.hookspecs import ApiKey
-from offhook.realtime.channel import endpoint, resolve_key
-from offhook.realtime.handshake import provider_error
+from offhook.realtime.address import endpoint
+from offhook.wire.channel import resolve_key
+from offhook.wire.handshake import provider_error
 from offhook_sip.errors import CallArgumentError, CallError, CallNotFound, CallUnauthorized
 from offhook_sip.keys import check_key, has_authorization, key_of_the_environment
 from offhook_sip.options import SIPOptions

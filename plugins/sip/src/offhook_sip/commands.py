@@ -12,8 +12,8 @@ import typer
 from attrs import evolve
 
 from offhook.errors import OffhookError
-from offhook.realtime.channel import resolve_key
 from offhook.settings import Settings, load_settings, options_for
+from offhook.wire.channel import resolve_key
 from offhook_sip.accept import build_initial_config
 from offhook_sip.agents import load_agent
 from offhook_sip.app import webhook_app

@@ -9,8 +9,8 @@ from attrs import evolve
 from offhook.errors import ConnectError
 from offhook.hookspecs import ConnectOptions
 from offhook.realtime.capabilities import REALTIME_CAPABILITIES
-from offhook.realtime.channel import Dialer, DialRequest, MessageChannel
 from offhook.realtime.transport import OpenAIRealtimeBase
+from offhook.wire.channel import Dialer, DialRequest, MessageChannel
 from offhook_sip.accept import build_initial_config
 from offhook_sip.errors import CallNotFound, MissingCallId
 from offhook_sip.keys import check_key, key_of_the_environment
@@ -25,6 +25,7 @@ SIP_CAPABILITIES: Final = evolve(
     REALTIME_CAPABILITIES,
     truncate="server",
     turn_control="server",
+    clear_audio=False,
     mutable_config=REALTIME_CAPABILITIES.mutable_config - {"audio.input.format", "audio.output.format"},
     output_pacing="realtime",
     input_formats=(),

@@ -16,7 +16,7 @@ from attrs import Factory, field, frozen
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from offhook.errors import ConfigError
-from offhook.realtime.codec import as_object, loads
+from offhook.wire.codec import as_object, loads
 from offhook_sip.errors import WebhookError, WebhookForged, WebhookMalformed, WebhookReplayed, WebhookStale
 
 #: A phone call rings.

@@ -16,8 +16,8 @@ from aiortc import (
 from aiortc.mediastreams import MediaStreamTrack
 
 from offhook.errors import AudioError, ConnectError
-from offhook.realtime.channel import DialRequest
-from offhook.realtime.handshake import authorization
+from offhook.wire.channel import DialRequest
+from offhook.wire.handshake import authorization
 from offhook_webrtc.channel import PeerChannel
 from offhook_webrtc.jitter import shorten
 from offhook_webrtc.media_input import open_input

@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from offhook.audio.devices import AudioDevices
 from offhook.hookspecs import ApiKey
-from offhook.realtime.channel import Dialer
+from offhook.wire.channel import Dialer
 
 DEFAULT_URL = "https://api.openai.com/v1/realtime/calls"
 DEFAULT_MODEL = "gpt-realtime-2.1"

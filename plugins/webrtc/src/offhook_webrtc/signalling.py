@@ -13,9 +13,9 @@ import httpx2
 from attrs import frozen
 
 from offhook.errors import ConnectError
-from offhook.realtime.channel import DialRequest, without_secrets
-from offhook.realtime.codec import dumps
-from offhook.realtime.handshake import authorization, refusal
+from offhook.wire.channel import DialRequest, without_secrets
+from offhook.wire.codec import dumps
+from offhook.wire.handshake import authorization, refusal
 from offhook_webrtc.options import WebRTCOptions
 
 _SCHEMES: Final = {"http": "http", "https": "https", "ws": "http", "wss": "https"}

@@ -22,13 +22,13 @@ from offhook.events import (
     OutputSpeechStopped,
     SessionReady,
 )
-from offhook.hookspecs import ConnectOptions, Delivery
+from offhook.hookspecs import Delivery
 from offhook.items import MessageItem
-from offhook.realtime import session_config
 from offhook.realtime.capabilities import REALTIME_CAPABILITIES
-from offhook.realtime.codec import dumps
 from offhook.realtime.items import message_to_wire
 from offhook.realtime.transport import OpenAIRealtimeBase
+from offhook.wire.codec import dumps
+from offhook.wire.config import to_wire
 from offhook_webrtc.channel import PeerChannel
 from offhook_webrtc.dialer import WebRTCDialer
 from offhook_webrtc.options import WebRTCOptions
@@ -106,7 +106,7 @@ class OpenAIRealtimeWebRTC(OpenAIRealtimeBase):
 
     async def update_session_config(self, config: SessionConfig) -> None:
         """Send what is set in ``config`` and differs. Raises ``ImmutableConfig``, or ``Unsupported`` if it is too long."""
-        self._require_room(session_config.to_wire(config))
+        self._require_room(to_wire(config))
         await super().update_session_config(config)
 
     async def send_function_call_output(
@@ -127,13 +127,14 @@ class OpenAIRealtimeWebRTC(OpenAIRealtimeBase):
         if isinstance(self._channel, PeerChannel):
             self._channel.check_size(len(dumps(payload).encode()) + _ENVELOPE)
 
-    def _address(self, options: ConnectOptions, model: str | None) -> str:  # noqa: ARG002  # it is the dialer's to name
-        if options.call_id is not None:
+    def address(self, url: str, *, model: str | None, call_id: str | None) -> str:  # noqa: ARG002  # it is the dialer's to name
+        """Give the address where calls are made. Raises ``ConnectError``."""
+        if call_id is not None:
             raise ConnectError(
-                f"webrtc makes calls, and cannot join the call {options.call_id!r}. "
+                f"webrtc makes calls, and cannot join the call {call_id!r}. "
                 "Leave call_id out, or join it with the websocket transport."
             )
-        return calls_url(options.url or self._url)
+        return calls_url(url)
 
     def _heard(self, pcm: bytes) -> None:
         """Emit what the remote track said as an event, while the service plays something, or something is heard."""

@@ -16,8 +16,8 @@ from websockets.exceptions import ConnectionClosed, InvalidProxy, InvalidStatus,
 from websockets.frames import Close, CloseCode
 
 from offhook.errors import ConnectError
-from offhook.realtime.channel import DialRequest, without_secrets
-from offhook.realtime.handshake import authorization, refusal
+from offhook.wire.channel import DialRequest, without_secrets
+from offhook.wire.handshake import authorization, refusal
 from offhook_websocket.options import WebSocketOptions
 
 #: Close codes that say that this side left, not that something failed.
@@ -106,7 +106,7 @@ class WebSocketDialer:
         except InvalidStatus as error:
             answer = error.response
             body = bytes(answer.body or b"").decode(errors="replace")
-            raise refusal(request.url, answer.status_code, body) from error
+            raise refusal(request.url, answer.status_code, body, call_id=request.call_id) from error
         except (InvalidProxy, ProxyError, ImportError) as error:
             raise ConnectError(_no_way_through(error)) from error
         except (OSError, WebSocketException) as error:

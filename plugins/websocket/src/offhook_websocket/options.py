@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from offhook.hookspecs import ApiKey
-from offhook.realtime.channel import Dialer, without_secrets
+from offhook.wire.channel import Dialer, without_secrets
 
 DEFAULT_URL = "wss://api.openai.com/v1/realtime"
 DEFAULT_MODEL = "gpt-realtime-2.1"

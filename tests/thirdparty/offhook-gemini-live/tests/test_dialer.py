@@ -10,7 +10,7 @@ from offhook_gemini_live.dialer import dial
 from websockets.asyncio.server import serve
 
 from offhook.errors import AuthenticationError, ConnectError
-from offhook.realtime.channel import DialRequest
+from offhook.wire.channel import DialRequest
 
 MAX_SIZE = 1024
 

@@ -14,8 +14,8 @@ from offhook.config import SessionConfig
 from offhook.errors import AuthenticationError, ConfigRejected, ConnectError, ImmutableConfig, Unsupported
 from offhook.hookspecs import ConnectOptions
 from offhook.items import InputImage, InputText, MessageItem
-from offhook.realtime.channel import DialRequest
 from offhook.testing import run_virtual
+from offhook.wire.channel import DialRequest
 
 PATIENCE_S = 5.0
 ADDRESS = InputImage(image_url="https://example.org/a.png")

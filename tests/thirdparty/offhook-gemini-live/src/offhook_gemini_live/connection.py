@@ -18,10 +18,10 @@ from offhook.config import SessionConfig
 from offhook.errors import AlreadyConnected, ConnectCancelled, ConnectError, NotConnected, Unsupported
 from offhook.hookspecs import ConnectOptions
 from offhook.items import ConversationItem
-from offhook.realtime.channel import Dialer, DialRequest, MessageChannel, resolve_key
-from offhook.realtime.codec import dumps
-from offhook.realtime.outbox import Outbox
 from offhook.transport import TransportBase
+from offhook.wire.channel import Dialer, DialRequest, MessageChannel, resolve_key
+from offhook.wire.codec import dumps
+from offhook.wire.outbox import Outbox
 from offhook_gemini_live import outgoing
 from offhook_gemini_live.dialer import dial
 from offhook_gemini_live.effects import Effects, Opening, Send

@@ -11,7 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from offhook.errors import AuthenticationError, ConnectError
-from offhook.realtime.channel import DialRequest, without_secrets
+from offhook.wire.channel import DialRequest, without_secrets
 
 #: At DEBUG the library writes down headers and frames: keys and speech. So that takes more than the root logger's level.
 _LOGGER: Final = logging.getLogger("offhook.gemini_live")

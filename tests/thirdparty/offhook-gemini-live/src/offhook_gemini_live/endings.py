@@ -9,7 +9,7 @@ from attrs import evolve
 
 from offhook.errors import AuthenticationError, ConfigRejected, ConnectCancelled, ConnectError
 from offhook.events import ConnectionChange
-from offhook.realtime.channel import MessageChannel
+from offhook.wire.channel import MessageChannel
 
 #: RFC 6455. With 1007 and 1008 the service says that something was wrong with ours.
 _NORMAL: Final = 1000

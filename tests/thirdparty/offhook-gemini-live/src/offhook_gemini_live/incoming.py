@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 
 from offhook.audio.formats import PCM16_24K, AudioFormat
 from offhook.events import Usage
-from offhook.realtime.codec import as_object, dumps, loads
+from offhook.wire.codec import as_object, dumps, loads
 
 Json = Mapping[str, Any]
 #: A duration in the JSON of protocol buffers: seconds, with up to nine digits of a fraction.

@@ -11,7 +11,7 @@ from attrs import evolve, field, frozen
 from offhook.audio.formats import PCM16_24K, AudioFormat
 from offhook.capabilities import Capabilities
 from offhook.hookspecs import ApiKey
-from offhook.realtime.channel import without_secrets
+from offhook.wire.channel import without_secrets
 
 #: The service hears 16 kHz and takes other rates too; it speaks at 24 kHz.
 PCM16_16K: Final = AudioFormat("audio/pcm", 16_000)

@@ -25,8 +25,8 @@ from offhook.items import (
     MessageItem,
     OutputText,
 )
-from offhook.realtime.codec import as_object, b64encode
-from offhook.realtime.session_config import names, to_wire
+from offhook.wire.codec import as_object, b64encode
+from offhook.wire.config import names, to_wire
 from offhook_gemini_live.options import PCM16_16K
 
 Json = dict[str, Any]

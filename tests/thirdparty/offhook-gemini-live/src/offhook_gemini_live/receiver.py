@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 from offhook import events as e
 from offhook.audio.formats import PCM16_24K
 from offhook.items import FunctionCallItem
-from offhook.realtime.codec import as_object, b64decode
+from offhook.wire.codec import as_object, b64decode
 from offhook_gemini_live import incoming, outgoing
 from offhook_gemini_live.conversation import Conversation
 from offhook_gemini_live.effects import Effects, Opening, Send

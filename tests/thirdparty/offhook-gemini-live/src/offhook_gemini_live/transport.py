@@ -11,8 +11,8 @@ from offhook.errors import ImmutableConfig
 from offhook.events import FunctionCall
 from offhook.hookspecs import Delivery
 from offhook.items import InputImage, InputText, MessageItem
-from offhook.realtime.channel import Dialer
-from offhook.realtime.session_config import difference, names, to_wire
+from offhook.wire.channel import Dialer
+from offhook.wire.config import difference, names, to_wire
 from offhook_gemini_live.connection import GeminiLiveConnection
 from offhook_gemini_live.effects import Send
 from offhook_gemini_live.options import GeminiLiveOptions

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 from offhook.errors import ConnectError
-from offhook.realtime.channel import DialRequest
+from offhook.wire.channel import DialRequest
 
 #: The longest line taken, in bytes: 15 MiB of audio are 20 MiB of base64.
 _LIMIT = 24 * 1024 * 1024
@@ -26,7 +26,6 @@ class LineChannel:
         while (line := await self._reader.readline()).endswith(b"\n"):
             yield line
         self.close_code = self.close_code or 1006  # no goodbye: it is lost
-        self._writer.close()
 
     async def send(self, text: str) -> None:
         """Send a line, waiting while the other side does not read. Raises ``OSError`` once closed."""

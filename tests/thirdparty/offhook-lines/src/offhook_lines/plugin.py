@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from offhook.hookspecs import ConnectOptions, RealtimeTransportLayer, hookimpl
+from offhook.hookspecs import RealtimeTransportLayer, hookimpl
 from offhook.realtime.transport import OpenAIRealtimeBase
 from offhook_lines.dialer import dial
 
@@ -23,8 +23,9 @@ class LinesOptions:
 class Lines(OpenAIRealtimeBase):
     """The Realtime dialect over ``dial``."""
 
-    def _address(self, options: ConnectOptions, model: str | None) -> str:  # the base's signature
-        return options.url or self._url  # as it is: the base knows WebSockets' addresses only
+    def address(self, url: str, *, model: str | None, call_id: str | None) -> str:
+        """Give the address as it is: the dialect's own are those of WebSockets."""
+        return url
 
 
 @hookimpl
