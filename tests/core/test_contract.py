@@ -150,12 +150,13 @@ def test_an_attribute_that_cannot_be_read_is_refused():
     ("flags", "command"),
     [
         ({"context_modes": frozenset({"silent"})}, "send_context"),
+        ({"clear_audio": True}, "clear_audio"),
         ({"delegation": True}, "finish_work"),
         ({"truncate": "client"}, "played"),
     ],
 )
 def test_a_flag_that_promises_a_command_requires_it(flags, command):
-    capabilities = evolve(REALTIME_CAPABILITIES, truncate="none")
+    capabilities = evolve(REALTIME_CAPABILITIES, truncate="none", clear_audio=False)
     members = {command: None, "capabilities": property(lambda _self: capabilities)}
     check_transport(transport_with(**members))
     promising = evolve(capabilities, **flags)

@@ -95,6 +95,27 @@ async def test_committed_audio_comes_back_as_audio_when_a_reply_is_asked_for(tra
     await transport.close()
 
 
+async def test_audio_that_was_taken_back_is_not_repeated(transport):
+    await transport.connect()
+    events = transport.events()
+    await transport.send_audio(bytes(1000))
+    await transport.clear_audio()
+    await transport.send_audio(bytes(500), commit=True)
+    await transport.request_response()
+    told = await until(events, TurnDone)
+    assert sum(len(event.data) for event in told if isinstance(event, AudioEvent)) == 500
+    await transport.close()
+
+
+async def test_a_turn_says_which_wish_it_answers(transport):
+    await transport.connect()
+    events = transport.events("turn_started")
+    await transport.request_response()
+    request_id = await transport.request_response({"metadata": {"mine": "x"}})
+    assert [(await anext(events)).request_id for _ in range(2)] == [None, request_id]
+    await transport.close()
+
+
 async def test_an_output_without_a_reply_is_echoed_and_answered_with_nothing(transport):
     await transport.connect()
     seen = []

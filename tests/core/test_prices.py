@@ -43,7 +43,10 @@ def test_each_direction_and_modality_has_its_price_and_what_is_not_assigned_is_t
     ("details", "cost"),
     [
         ({"text_tokens": MILLION, "cached_tokens": MILLION, "cached_tokens_details": {"text_tokens": MILLION}}, "0.4"),
-        ({"audio_tokens": MILLION, "cached_tokens": MILLION, "cached_tokens_details": {"audio_tokens": MILLION}}, "0.4"),
+        (
+            {"audio_tokens": MILLION, "cached_tokens": MILLION, "cached_tokens_details": {"audio_tokens": MILLION}},
+            "0.4",
+        ),
         ({"image_tokens": MILLION, "cached_tokens_details": {"image_tokens": MILLION}}, "5"),
         ({"text_tokens": MILLION // 2, "audio_tokens": MILLION // 2, "cached_tokens": MILLION}, "0.4"),
         ({"text_tokens": MILLION // 2, "audio_tokens": MILLION // 2, "cached_tokens": MILLION // 2}, "16.2"),
@@ -58,7 +61,9 @@ def test_what_was_read_before_is_cheaper_and_never_more_than_was_read(details, c
 def test_what_has_no_price_of_its_own_costs_as_much_as_the_nearest():
     """Cached input as much as other input, images as much as text."""
     plain = Prices(input_text=4, input_audio=32, output_text=16, output_audio=64)
-    usage = reading(MILLION, image_tokens=MILLION, cached_tokens=MILLION, cached_tokens_details={"image_tokens": MILLION})
+    usage = reading(
+        MILLION, image_tokens=MILLION, cached_tokens=MILLION, cached_tokens_details={"image_tokens": MILLION}
+    )
     assert plain.cost(usage) == 4
 
 
@@ -74,6 +79,8 @@ def test_a_float_is_the_number_that_was_written():
 TOKENS = st.integers(0, 10**9)
 
 
-@given(st.dictionaries(st.sampled_from(["text_tokens", "audio_tokens", "image_tokens", "cached_tokens"]), TOKENS), TOKENS)
+@given(
+    st.dictionaries(st.sampled_from(["text_tokens", "audio_tokens", "image_tokens", "cached_tokens"]), TOKENS), TOKENS
+)
 def test_nothing_costs_less_than_nothing_whatever_the_details_say(details, total):
     assert PRICES.cost(reading(total, **details)) >= 0

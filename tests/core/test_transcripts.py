@@ -112,6 +112,7 @@ GOOD = {"version": 1, "type": "message", "item_id": "1", "role": "user"}
     "bad",
     [
         {},
+        "poem",
         {**GOOD, "version": 2},
         {**GOOD, "type": "poem"},
         {**GOOD, "role": "narrator"},

@@ -123,10 +123,8 @@ class _Echo:
                 return self._item(dict(as_object(event.get("item"))), event.get("previous_item_id"))
             case "conversation.item.delete":
                 return [self._event("conversation.item.deleted", item_id=event.get("item_id"))]
-            case "input_audio_buffer.append" | "input_audio_buffer.clear":
+            case "input_audio_buffer.append" | "input_audio_buffer.clear" | "input_audio_buffer.commit":
                 return self._hear(event)
-            case "input_audio_buffer.commit":
-                return self._commit()
             case "response.create":
                 return self._response(as_object(event.get("response")).get("metadata"))
             case _:
@@ -144,6 +142,8 @@ class _Echo:
         if "audio" in event:
             self._buffer += b64decode(str(event["audio"]))
             return []
+        if event["type"] == "input_audio_buffer.commit":
+            return self._commit()
         self._buffer.clear()
         return [self._event("input_audio_buffer.cleared")]
 

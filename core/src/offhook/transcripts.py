@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, TypeVar, cast, get_args
 
-from attrs import evolve
+from attrs import NOTHING, Attribute, evolve, fields
 
 from offhook.errors import HistoryError
 from offhook.items import (
@@ -16,6 +15,7 @@ from offhook.items import (
     InputAudio,
     InputImage,
     InputText,
+    ItemStatus,
     McpApprovalRequestItem,
     McpCallItem,
     MessageItem,
@@ -24,30 +24,32 @@ from offhook.items import (
     Role,
 )
 
-if TYPE_CHECKING:
-    from cattrs import Converter
-
 #: Of the JSON that ``to_json`` writes. Members that are added with a default leave it as it is.
 VERSION: Final = 1
 
-_ITEMS: Final[Mapping[str, type[Any]]] = {
+_ITEMS: Final[Mapping[str, type[ConversationItem]]] = {
     "message": MessageItem,
     "function_call": FunctionCallItem,
     "mcp_call": McpCallItem,
     "mcp_approval_request": McpApprovalRequestItem,
 }
-_PARTS: Final[Mapping[str, type[Any]]] = {
+_PARTS: Final[Mapping[str, type[ContentPart]]] = {
     "input_text": InputText,
     "input_audio": InputAudio,
     "input_image": InputImage,
     "output_text": OutputText,
     "output_audio": OutputAudio,
 }
+_NAMES: Final[Mapping[type[Any], str]] = {cls: name for name, cls in (*_ITEMS.items(), *_PARTS.items())}
+#: What members hold that are no texts. By hand: a converter would rewrite the annotations of these public classes.
+_KINDS: Final[Mapping[str, type[Any]]] = {"error": Mapping, "approved": bool}
+_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {"role": get_args(Role), "status": get_args(ItemStatus)}
+T = TypeVar("T")
 
 
 def to_json(items: Iterable[ConversationItem]) -> list[dict[str, Any]]:
     """Give one JSON object per item. Each stands alone, and ``from_json`` reads it back, in this and later versions."""
-    return [{"version": VERSION, **_converter().unstructure(item, ConversationItem)} for item in items]
+    return [{"version": VERSION, "type": _NAMES[type(item)], **_members(item)} for item in items]
 
 
 def from_json(data: Iterable[Mapping[str, Any]]) -> list[ConversationItem]:
@@ -91,39 +93,63 @@ def to_messages(items: Sequence[ConversationItem]) -> list[dict[str, Any]]:
     return messages + outputs
 
 
-def _item(number: int, entry: Mapping[str, Any]) -> ConversationItem:
-    version = entry.get("version")
-    if version != VERSION:
+def _members(value: ConversationItem | ContentPart) -> dict[str, Any]:
+    return {entry.name: _as_json(getattr(value, entry.name)) for entry in fields(type(value))}
+
+
+def _as_json(held: Any) -> Any:
+    match held:
+        case tuple():
+            parts = cast("tuple[ContentPart, ...]", held)
+            return [{"type": _NAMES[type(part)], **_members(part)} for part in parts]
+        case Mapping():
+            return dict(cast("Mapping[str, Any]", held))
+        case _:
+            return held
+
+
+def _item(number: int, entry: Any) -> ConversationItem:
+    members = _object(entry)
+    if members.get("version") != VERSION:
         raise HistoryError(
-            f"item {number} of the history has version {version!r}, and this offhook reads version {VERSION}. "
+            f"item {number} of the history has version {members.get('version')!r}, and this offhook reads {VERSION}. "
             "Give what to_json() made; if a newer offhook wrote it, read it with that one."
         )
-    members = {name: value for name, value in entry.items() if name != "version"}
     try:
-        return _converter().structure(members, cast("type[ConversationItem]", ConversationItem))
-    except Exception as error:
+        return _read(_ITEMS, members)
+    except (TypeError, ValueError) as error:
         raise HistoryError(
-            f"item {number} of the history cannot be read: {type(error).__name__}: {error}. Give what to_json() made."
+            f"item {number} of the history cannot be read: {error}. Give what to_json() made."
         ) from error
 
 
-@cache
-def _converter() -> Converter:
-    from cattrs import Converter, UnstructureStrategy  # noqa: PLC0415  # 40 ms that nobody else should pay
-    from cattrs.strategies import configure_tagged_union  # noqa: PLC0415  # as above
+def _read(classes: Mapping[str, type[T]], members: Mapping[str, Any]) -> T:
+    """Read an object by its ``type``. Members of a later version are passed over. Raises ``ValueError``."""
+    cls = classes.get(str(members.get("type")))
+    if cls is None:
+        raise ValueError(f"its type is none of {', '.join(classes)}")
+    known = {entry.name: entry for entry in fields(cast("type[Any]", cls))}
+    missing = [name for name, entry in known.items() if entry.default is NOTHING and name not in members]
+    if missing:
+        raise ValueError(f"it has no {' and no '.join(missing)}")
+    return cls(**{name: _value(name, value, known[name]) for name, value in members.items() if name in known})
 
-    converter = Converter(unstruct_strat=UnstructureStrategy.AS_DICT, unstruct_collection_overrides={tuple: list})
-    converter.register_structure_hook(str, _text)
-    for union, names in ((ContentPart, _PARTS), (ConversationItem, _ITEMS)):
-        tags = {cls: name for name, cls in names.items()}
-        configure_tagged_union(union, converter, tag_generator=tags.__getitem__, tag_name="type")
-    return converter
 
-
-def _text(value: Any, _: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"expected text, got {type(value).__name__}")
+def _value(name: str, value: Any, entry: Attribute[Any]) -> Any:
+    if name == "content":
+        return tuple(_read(_PARTS, _object(part)) for part in value)
+    if not (_fits(name, value) or (value is None and entry.default is None)):
+        # What it is stays unsaid: it may be what somebody said (P11).
+        raise ValueError(f"its {name} is none that it can have")
     return value
+
+
+def _fits(name: str, value: Any) -> bool:
+    return value in _CHOICES[name] if name in _CHOICES else isinstance(value, _KINDS.get(name, str))
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
 
 
 def _written(part: ContentPart, role: Role) -> ContentPart | None:

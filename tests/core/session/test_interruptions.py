@@ -272,7 +272,8 @@ async def test_a_shield_falls_when_the_reply_is_refused(line):
 
 def test_a_shield_that_could_not_be_taken_down_is_told():
     transport, session = scripted(
-        expect("update_session_config"), expect("request_response", emit=[TurnStarted(turn_id="t", request_id="request_1")])
+        expect("update_session_config"),
+        expect("request_response", emit=[TurnStarted(turn_id="t", request_id="request_1")]),
     )
     failures = []
     session.on("error", failures.append)

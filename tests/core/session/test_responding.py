@@ -39,7 +39,9 @@ async def asked(it, count=1):
 
 def begins(it, response, create=None):
     metadata = create["response"]["metadata"] if create else None
-    it.far.say({"type": "response.created", "response": {"id": response, "status": "in_progress", "metadata": metadata}})
+    it.far.say(
+        {"type": "response.created", "response": {"id": response, "status": "in_progress", "metadata": metadata}}
+    )
 
 
 def refuses(it, create, code):

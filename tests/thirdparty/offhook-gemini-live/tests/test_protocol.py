@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from offhook_gemini_live import outgoing
-from offhook_gemini_live.effects import Opening, Send
+from offhook_gemini_live.opening import Opening
 from offhook_gemini_live.options import PCM16_16K
 from offhook_gemini_live.protocol import GeminiLiveProtocol
 
 from offhook import events as e
 from offhook.config import UNSET
 from offhook.items import FunctionCallItem, InputText, MessageItem, OutputAudio, OutputText
+from offhook.wire import Send
 
 HELLO = MessageItem(item_id="", role="user", content=(InputText("Hello"),))
 CALL = {"toolCall": {"functionCalls": [{"id": "call_1", "name": "look_up", "args": {"fruit": "plum"}}]}}
@@ -39,7 +40,7 @@ def of(effects: list[Any], *kinds: type[Any]) -> list[Any]:
 
 
 def sent(effects: list[Any]) -> list[Any]:
-    return [effect.frame for effect in of(effects, Send)]
+    return [json.loads(effect.text) for effect in of(effects, Send)]
 
 
 def content(**members: Any) -> dict[str, Any]:
@@ -229,7 +230,6 @@ def test_speech_expiry_and_handles_are_told():
         e.ResumptionUpdate(),
     ]
     assert "h1" not in repr(heard)
-    assert protocol.expiring
 
 
 # Commands.
@@ -238,7 +238,7 @@ def test_speech_expiry_and_handles_are_told():
 def test_a_message_is_shown_under_an_id_of_ours_before_it_goes_out():
     shown, frame = made().send_message(MessageItem(item_id="item_7", role="user", content=HELLO.content), respond=True)
     assert shown.item.item_id == "local:item_1"
-    assert frame.frame == {
+    assert json.loads(frame.text) == {
         "clientContent": {"turns": [{"role": "user", "parts": [{"text": "Hello"}]}], "turnComplete": True}
     }
 
@@ -302,7 +302,7 @@ def test_an_output_completes_its_item_and_names_its_function():
     shown, frame = protocol.send_function_call_output(call, "purple", delivery="silent", final=False)
     assert (shown.item.item_id, shown.item.output) == (call.item_id, "purple")
     answer = {"id": "call_1", "name": "look_up", "response": {"output": "purple"}}
-    assert frame.frame == {
+    assert json.loads(frame.text) == {
         "toolResponse": {"functionResponses": [{**answer, "scheduling": "SILENT", "willContinue": True}]}
     }
 

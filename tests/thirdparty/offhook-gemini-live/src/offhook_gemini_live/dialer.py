@@ -10,13 +10,13 @@ from typing import Final
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
-from offhook.errors import AuthenticationError, ConnectError
-from offhook.wire.channel import DialRequest, without_secrets
+from offhook.errors import ConnectError
+from offhook.wire import DialRequest, authorization, refusal, without_secrets
 
 #: At DEBUG the library writes down headers and frames: keys and speech. So that takes more than the root logger's level.
 _LOGGER: Final = logging.getLogger("offhook.gemini_live")
 _LOGGER.setLevel(logging.INFO)
-_FORBIDDEN: Final = frozenset({401, 403})
+_NO_KEY: Final = "Set GEMINI_API_KEY, or api_key in [transports.gemini-live] of offhook.toml."
 
 
 class Channel:
@@ -59,41 +59,27 @@ class Channel:
             raise
 
 
-async def dial(request: DialRequest, *, max_size: int) -> Channel:
+async def dial(request: DialRequest, *, max_size: int, open_timeout_s: float = 10.0) -> Channel:
     """Connect. Raises ``AuthenticationError`` or ``ConnectError``, each with the next step."""
     where = without_secrets(request.url)
     try:
         return Channel(
             await connect(
                 request.url,
-                additional_headers=_authorization(request),
+                # In a header: what stands in the query is written into logs on the way.
+                additional_headers=authorization(request, remedy=_NO_KEY, key_header="x-goog-api-key"),
                 compression=None,
                 max_size=max_size,
-                # The caller's deadline is for the handshake and the setup together.
-                open_timeout=None,
+                open_timeout=open_timeout_s,
                 # While it thinks, the service answers no ping for half a minute.
                 ping_timeout=None,
                 logger=_LOGGER,
             )
         )
     except InvalidStatus as error:
-        status = error.response.status_code
-        if status in _FORBIDDEN:
-            message = f"{where} refused the key (HTTP {status}). Check it, and what it may do."
-            raise AuthenticationError(message, status=status) from error
-        raise ConnectError(f"{where} refused the connection (HTTP {status}). Check the url.", status=status) from error
+        body = bytes(error.response.body or b"").decode(errors="replace")
+        raise refusal(request.url, error.response.status_code, body) from error
     except (OSError, WebSocketException) as error:
         raise ConnectError(
             f"{where} cannot be reached ({type(error).__name__}). Check the url and the network."
         ) from error
-
-
-def _authorization(request: DialRequest) -> dict[str, str]:
-    if "authorization" in {name.lower() for name in request.headers}:
-        return dict(request.headers)
-    if not request.api_key:
-        raise AuthenticationError(
-            "there is no API key. Set GEMINI_API_KEY, or api_key in [transports.gemini-live] of offhook.toml."
-        )
-    # In a header: what stands in the query is written into logs on the way.
-    return {"x-goog-api-key": request.api_key, **request.headers}

@@ -11,7 +11,7 @@ from attrs import evolve, field, frozen
 from offhook.audio.formats import PCM16_24K, AudioFormat
 from offhook.capabilities import Capabilities
 from offhook.hookspecs import ApiKey
-from offhook.wire.channel import without_secrets
+from offhook.wire import without_secrets
 
 #: The service hears 16 kHz and takes other rates too; it speaks at 24 kHz.
 PCM16_16K: Final = AudioFormat("audio/pcm", 16_000)
@@ -34,8 +34,9 @@ class GeminiLiveOptions:
     headers: Mapping[str, str] = field(factory=dict[str, str], repr=False)
     #: Calls do not hold the turn, and say how their outputs enter the talk. Not every model has this.
     non_blocking_calls: bool = False
-    #: How long the handshake, and the service's word on the setup, may take together.
-    connect_timeout_s: float = 15.0
+    #: How long the handshake may take, and then the service's word on the setup.
+    open_timeout_s: float = 10.0
+    ack_timeout_s: float = 10.0
     max_size: int = 24 * 1024 * 1024
 
 

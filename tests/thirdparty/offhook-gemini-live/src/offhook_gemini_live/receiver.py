@@ -10,10 +10,11 @@ from typing import Any, Final, TypeAlias
 from offhook import events as e
 from offhook.audio.formats import PCM16_24K
 from offhook.items import FunctionCallItem
+from offhook.wire import Effects, Send, sends
 from offhook.wire.codec import as_object, b64decode
 from offhook_gemini_live import incoming, outgoing
 from offhook_gemini_live.conversation import Conversation
-from offhook_gemini_live.effects import Effects, Opening, Send
+from offhook_gemini_live.opening import Opening
 from offhook_gemini_live.replies import Replies
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -37,8 +38,6 @@ class Receiver:
         self._usage: e.Usage | None = None
         self._withdrawn: deque[str] = deque(maxlen=_REMEMBERED)
         self._accepted = False
-        #: The service has said that it is about to go.
-        self.expiring = False
         #: By member, in the order in which they are taken where a frame has several.
         self._frames: _Handlers = {
             "setupComplete": self._on_setup_complete,
@@ -58,17 +57,23 @@ class Receiver:
             "generationComplete": self._on_generation_complete,
         }
 
-    def receive(self, frame: str | bytes) -> Effects:
+    def receive(
+        self, frame: str | bytes, now: float = 0.0, *, raw: bool = True
+    ) -> Effects:  # nothing here has its time
         """Take a frame. One that is malformed gives a warning (P4), unknown members give their raw event only (P3)."""
         try:
             payload = incoming.parse(frame)
         except ValueError as error:
             _LOGGER.warning("malformed frame: %s", error)
             return []
-        carried_ms = incoming.carried_audio_ms(payload)
+        carried_ms = incoming.carried_audio_ms(payload) if raw else 0.0
         # Before anyone sees the raw event: a listener that changes it changes nothing else.
         derived = list(self._each(self._frames, payload))
-        return [e.RawEvent(payload=payload, carried_audio_ms=carried_ms), *derived]
+        return [e.RawEvent(payload=payload, carried_audio_ms=carried_ms), *derived] if raw else derived
+
+    def stop_waiting(self) -> Effects:
+        """Give nothing: before the setup is accepted there is nobody to talk to."""
+        return []
 
     def _each(self, handlers: _Handlers, members: Mapping[str, Any]) -> _Derived:
         """Take each member that is there. A bad one is no reason to lose the next."""
@@ -97,7 +102,7 @@ class Receiver:
         for item in self._opening.history:
             yield from self._talk.add(item)
         if self._opening.turns:
-            yield Send(outgoing.client_content(self._opening.turns, complete=False))
+            yield from sends([outgoing.client_content(self._opening.turns, complete=False)])
 
     def _on_usage(self, value: Any) -> _Derived:
         self._usage = incoming.usage(as_object(value))
@@ -147,7 +152,7 @@ class Receiver:
         idle = content.get("interactionStatus") != "IN_PROGRESS"
         yield from self._talk.end_turn(reason=reason, idle=idle, usage=usage)
         if self._replies.turn_over():
-            yield Send(outgoing.client_content(complete=True))
+            yield from sends([outgoing.client_content(complete=True)])
 
     def _on_tool_call(self, value: Any) -> _Derived:
         for call in incoming.objects(as_object(value).get("functionCalls")):
@@ -170,7 +175,6 @@ class Receiver:
         yield e.FunctionCallCancelled(call_ids=call_ids, reason="interrupted")
 
     def _on_go_away(self, value: Any) -> _Derived:
-        self.expiring = True
         yield e.SessionExpiring(time_left_ms=incoming.duration_ms(as_object(value).get("timeLeft")) or 0)
 
     def _on_session_resumption_update(self, value: Any) -> _Derived:

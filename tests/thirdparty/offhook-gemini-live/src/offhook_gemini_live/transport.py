@@ -1,32 +1,82 @@
-"""``GeminiLive``: what can be said to the service, and what cannot."""
+"""``GeminiLive``: how a conversation with the service begins and ends, and what can be said in it."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
-from typing import Any
+import logging
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Final
 
 from offhook.config import SessionConfig
-from offhook.errors import ImmutableConfig
+from offhook.errors import AuthenticationError, ConfigRejected, ConnectError, ImmutableConfig, Unsupported
 from offhook.events import FunctionCall
-from offhook.hookspecs import Delivery
-from offhook.items import InputImage, InputText, MessageItem
-from offhook.wire.channel import Dialer
+from offhook.hookspecs import ConnectOptions, Delivery
+from offhook.items import ConversationItem, InputImage, InputText, MessageItem
+from offhook.wire import ChannelTransport, Dialer, Effects, End, Ending, sends
 from offhook.wire.config import difference, names, to_wire
-from offhook_gemini_live.connection import GeminiLiveConnection
-from offhook_gemini_live.effects import Send
-from offhook_gemini_live.options import GeminiLiveOptions
+from offhook_gemini_live import outgoing
+from offhook_gemini_live.dialer import dial
+from offhook_gemini_live.opening import Opening
+from offhook_gemini_live.options import GeminiLiveOptions, capabilities
 from offhook_gemini_live.protocol import GeminiLiveProtocol
 
+_LOGGER: Final = logging.getLogger(__name__)
+#: RFC 6455. With 1007 and 1008 the service says that something was wrong with ours: it has no error frame.
+_OUR_FAULT: Final = frozenset({1007, 1008})
 
-class GeminiLive(GeminiLiveConnection):
+
+class GeminiLive(ChannelTransport[GeminiLiveProtocol]):
     """The ``gemini-live`` transport. Audio passes through it as bytes: 16 kHz in, 24 kHz out."""
 
     def __init__(self, options: GeminiLiveOptions | None = None, *, dialer: Dialer | None = None) -> None:
         """Make a transport, disconnected. ``dialer`` opens the channel instead of a WebSocket."""
-        super().__init__(options, dialer=dialer)
+        options = self._options = options or GeminiLiveOptions()
+        super().__init__(
+            "gemini-live",
+            capabilities(options),
+            dialer or partial(dial, max_size=options.max_size, open_timeout_s=options.open_timeout_s),
+            url=options.url,
+            model=options.model,
+            api_key=options.api_key,
+            headers=options.headers,
+            ack_timeout_s=options.ack_timeout_s,
+        )
+        self._config = SessionConfig()
         self._muted = False
         self._ids = itertools.count(1)
+
+    def begin(self, options: ConnectOptions) -> tuple[GeminiLiveProtocol, Effects]:
+        """Begin with the setup. Raises ``ConnectError`` for what the service cannot begin with."""
+        self._config = options.config
+        protocol = GeminiLiveProtocol(self.name, self._opening(options))
+        return protocol, protocol.open()
+
+    def ending(self, end: End) -> Ending:
+        """Say what it means that the service is gone: what was wrong stands in its close code."""
+        if end.code not in _OUR_FAULT or end.expiring:
+            return super().ending(end)
+        return Ending(reason="error", error=_refused(end))
+
+    def _opening(self, options: ConnectOptions) -> Opening:
+        config, handle = options.config, options.resume
+        if options.call_id is not None:
+            raise ConnectError("call_id names a call to attach to, and this service has none. Leave it out.")
+        if unknown := outgoing.not_understood(config):
+            _LOGGER.warning("this service has nothing like these settings: %s", ", ".join(sorted(unknown)))
+        if handle is not None and handle.transport != self.name:
+            raise ConnectError(f"the handle to resume with is one of {handle.transport!r}. Connect without it.")
+        blocking, model = self.capabilities.blocking_calls, options.model or self._options.model
+        return Opening(
+            setup=outgoing.setup(config, model=model, handle=handle and handle.value, non_blocking=not blocking),
+            # A session that is resumed has it.
+            history=() if handle is not None else options.initial_history,
+            turns=() if handle is not None else _turns(options.initial_history),
+            input_format=outgoing.input_format(config),
+            manual_turns=config.audio.input.turn_detection is None,
+            blocking_calls=blocking,
+            resumed=handle is not None,
+        )
 
     @property
     def muted(self) -> bool:
@@ -36,7 +86,7 @@ class GeminiLive(GeminiLiveConnection):
     async def send_event(self, event: Mapping[str, Any]) -> str:
         """Send a message of the service's own protocol as it is. It has no ids: the one given is ours alone."""
         self._talking("send_event()")
-        await self._perform([Send(event)])
+        await self._perform(sends([event]))
         return self._new_id("event")
 
     async def send_message(self, message: str | MessageItem, *, respond: bool = True) -> None:
@@ -107,5 +157,19 @@ class GeminiLive(GeminiLiveConnection):
 
     def _talking(self, operation: str) -> GeminiLiveProtocol:
         self._require_connected(operation)
-        assert self._protocol is not None  # connected
         return self._protocol
+
+
+def _turns(history: Sequence[ConversationItem]) -> list[dict[str, Any]]:
+    try:
+        return outgoing.history(history)
+    except Unsupported as error:
+        raise ConnectError(f"initial_history cannot be told to this service: {error}") from error
+
+
+def _refused(end: End) -> ConnectError:
+    why = f"close code {end.code}{f': {end.said}' if end.said else ''}".rstrip(".")
+    if "api key" in end.said.lower():
+        return AuthenticationError(f"the service refused the key ({why}). Check GEMINI_API_KEY.", code=str(end.code))
+    refused = ConfigRejected if end.connecting else ConnectError
+    return refused(f"the service refused what it was sent ({why}). Mend it, and connect again.", code=str(end.code))

@@ -1,30 +1,19 @@
-"""What goes into the protocol at the beginning, and what comes out of it: events to emit, and frames to send."""
+"""How a conversation begins, in the service's words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from attrs import frozen
 
 from offhook.audio.formats import AudioFormat
-from offhook.events import Event
 from offhook.items import ConversationItem
-
-
-@frozen
-class Send:
-    """A frame to send."""
-
-    frame: Mapping[str, Any]
-
-
-Effects: TypeAlias = list[Event | Send]
 
 
 @frozen(kw_only=True)
 class Opening:
-    """How a conversation begins."""
+    """What goes into the protocol at the beginning."""
 
     #: The body of the ``setup`` message.
     setup: Mapping[str, Any]
