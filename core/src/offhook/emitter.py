@@ -60,16 +60,17 @@ class Emitter:
         if (subscribers := self._table.get(name)) is None:
             self._unheard(event)
             return
+        began = perf_counter()
         for subscriber in subscribers:
-            began = perf_counter()
             try:
                 subscriber.call(event)
             except (Exception, asyncio.CancelledError):  # noqa: BLE001  # P9: its failure is its own
                 logger().exception("listener_failed", listener=name_of(subscriber.owner), on=name)
-            if (took := perf_counter() - began) > SLOW_LISTENER_S:
-                logger().warning(
-                    "listener_blocks_the_loop", listener=name_of(subscriber.owner), on=name, ms=round(took * 1000)
-                )
+            ended = perf_counter()
+            if ended - began > SLOW_LISTENER_S:
+                ms = round((ended - began) * 1000)
+                logger().warning("listener_blocks_the_loop", listener=name_of(subscriber.owner), on=name, ms=ms)
+            began = ended
 
     def _unheard(self, event: Event) -> None:
         if event.hook not in self._names:

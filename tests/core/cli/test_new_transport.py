@@ -36,10 +36,9 @@ COMMON = {
     "tests/wire.py",
 }
 OWN = {
-    "src/offhook_carrier_pigeon/connection.py",
-    "src/offhook_carrier_pigeon/endings.py",
     "src/offhook_carrier_pigeon/protocol.py",
     "tests/test_protocol.py",
+    "tests/test_transport.py",
 }
 
 

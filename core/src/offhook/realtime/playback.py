@@ -63,7 +63,8 @@ class Playback:
 
     def received(self, item_id: str, content_index: int, ms: float, now: float) -> None:
         """Queue ``ms`` of audio of this part."""
-        self.advance(now)
+        if now > self._now:
+            self.advance(now)
         part = self._find(item_id, content_index)
         if part is None:
             # The service sends parts one after the other: the one before has all its audio.
@@ -128,7 +129,7 @@ class Playback:
             self._parts.popleft()
 
     def _find(self, item_id: str, content_index: int) -> _Part | None:
-        for part in reversed(self._parts):
-            if part.item_id == item_id and part.content_index == content_index:
-                return part
-        return None
+        parts = self._parts
+        if parts and parts[-1].item_id == item_id and parts[-1].content_index == content_index:
+            return parts[-1]  # nearly always
+        return next((p for p in parts if p.item_id == item_id and p.content_index == content_index), None)

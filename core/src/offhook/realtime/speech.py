@@ -66,6 +66,7 @@ class Speech:
             response_id=response_id,
             turn_id=response_id,
             format=audio_format,
+            audio_ms=ms,
         )
         return ms, [event]
 

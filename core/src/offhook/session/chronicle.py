@@ -54,7 +54,8 @@ class Chronicle:
             return
         item_id = self._say(event) or event.item_id
         self._speaking = (event.response_id or event.turn_id, item_id)
-        self.conversation.emit(evolve(self.captions.add(event), item_id=item_id))
+        caption = self.captions.add(event)
+        self.conversation.emit(caption if caption.item_id == item_id else evolve(caption, item_id=item_id))
 
     def input_transcript_delta(self, event: InputTranscriptDelta) -> None:
         """The user said something; when that is final, history has it. Without items of the service, at once."""

@@ -179,9 +179,11 @@ def in_order(handlers: Sequence[Handler]) -> Handler:
     """Give one listener that calls ``handlers`` in turn: audio passes here, and a listener more for each piece is felt."""
     if len(handlers) == 1:
         return handlers[0]
+    first, *others = handlers
+    then = in_order(others)
 
     def hear(event: Event) -> None:
-        for handler in handlers:
-            handler(event)
+        first(event)
+        then(event)
 
     return hear

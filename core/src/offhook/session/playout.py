@@ -107,17 +107,20 @@ class Playout:
 
     def audio(self, event: AudioEvent) -> None:
         """Audio was received."""
-        if self.told or event.epoch <= self._silenced:
+        if event.epoch <= self._silenced:
             return
-        now = _now()
-        if now >= self._latest:
-            self._queue.clear()
-        if not self._queue or self._queue[-1].turn_id != event.turn_id:
-            self._queue.append(_Speech(event.turn_id))
+        now, queue = _now(), self._queue
+        if now >= self._until:
+            if now >= self._latest:
+                queue.clear()
+            self._until = now
+        if not queue or queue[-1].turn_id != event.turn_id:
+            if self.told:
+                return
+            queue.append(_Speech(event.turn_id))
             self.received(event.turn_id)
-        ms = event.audio_ms
-        self._queue[-1].left_ms += ms
-        self._until = max(self._until, now) + ms / 1000
+        queue[-1].left_ms += event.audio_ms
+        self._until += event.audio_ms / 1000
 
     def audio_interrupted(self, event: AudioInterrupted) -> None:
         """All of it was flushed."""

@@ -46,7 +46,7 @@ class WireProtocol(Protocol):
         ...
 
     def stop_waiting(self) -> Sequence[Event | Send]:
-        """Go on without the service's word on the session, which did not come in time; ``SessionReady`` is among the effects.
+        """Go on without the word of the service on the session, which is late; ``SessionReady`` is among the effects.
 
         Where there is no going on without it, give nothing: ``connect()`` then fails.
         """
