@@ -211,7 +211,7 @@ async def _ask(ports, scenario, *, worker="open", **arguments):
     request = urllib.request.Request(f"http://127.0.0.1:{ports[worker]}/", order)
 
     def call():
-        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310  # our own address
+        with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310  # our own address
             return json.load(response)
 
     said = await asyncio.to_thread(call)
@@ -231,7 +231,7 @@ def _vendored(folder):
 
 
 def _config(vendor, certificate):
-    own = {name: WORKER / name for name in ("main.py", "scenarios.py")}  # the first is the entry
+    own = {name: WORKER / name for name in ("main.py", "scenarios.py", "conformance.py")}  # the first is the entry
     theirs = {
         f"python_modules/{path.relative_to(vendor)}": path
         for path in sorted(vendor.rglob("*"))

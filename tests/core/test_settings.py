@@ -188,6 +188,16 @@ def test_a_typo_is_told_with_file_whole_key_and_the_nearest_valid_one(folder):
     assert "Did you mean session.audio.input.turn_detection.silence_duration_ms?" in complaint
 
 
+@pytest.mark.parametrize(("name", "today"), SessionConfig.ELSEWHERE.items())
+def test_b27_a_name_of_the_apis_first_version_is_refused_with_where_it_stands_today(folder, name, today):
+    """As offhook has it: nothing of what was set is silently ignored."""
+    write(folder, f'[session]\n{name} = "x"\n')
+    assert f"session.{name} in {folder / 'offhook.toml'} is unknown. Did you mean session.{today}?" in refused(folder)
+    place = SessionConfig()
+    for part in today.split("."):
+        place = getattr(place, part)
+
+
 def test_a_typo_at_the_top_is_told_likewise(folder):
     source = write(folder, 'transprot = "acme"')
     assert f"transprot in {source} is unknown. Did you mean transport?" in refused(folder)

@@ -18,6 +18,7 @@ PACKAGES = [
     "offhook.recording",
     "offhook.testing",
     "offhook.testing.conformance",
+    "offhook.wire",
     "offhook_cloudflare",
     "offhook_emulator",
     "offhook_sip",

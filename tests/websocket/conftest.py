@@ -12,12 +12,17 @@ import json
 import logging
 import socket
 import ssl
+import sys
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
 from websockets.utils import accept_key
+
+# For websocket_peer.py.
+sys.path.insert(0, str(Path(__file__).parent))
 
 KEY = "sk-not-to-be-seen"
 PATIENCE_S = 5.0

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any, Final, Self, TypeAlias, TypeVar
+from types import MappingProxyType
+from typing import Any, ClassVar, Final, Self, TypeAlias, TypeVar
 
 from attrs import Factory, evolve, fields, frozen
 
@@ -113,6 +114,21 @@ class SessionConfig(Config):
     ``tools`` are definitions in wire form; a ``RealtimeSession`` fills them in from the agent. ``provider`` is merged into
     the wire form last, unseen by offhook, for what a vendor offers and this class does not name.
     """
+
+    #: Names of the API's first version, which many still have at hand, and where each setting stands today.
+    ELSEWHERE: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "modalities": "output_modalities",
+            "voice": "audio.output.voice",
+            "speed": "audio.output.speed",
+            "output_audio_format": "audio.output.format",
+            "input_audio_format": "audio.input.format",
+            "input_audio_transcription": "audio.input.transcription",
+            "input_audio_noise_reduction": "audio.input.noise_reduction",
+            "turn_detection": "audio.input.turn_detection",
+            "max_response_output_tokens": "max_output_tokens",
+        }
+    )
 
     model: Maybe[str] = UNSET
     instructions: Maybe[str] = UNSET

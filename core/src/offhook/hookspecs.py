@@ -104,7 +104,10 @@ class RealtimeTransportLayer(Protocol):
 
     @hookspec
     async def send_event(self, event: Mapping[str, Any]) -> str:
-        """Send a frame of the vendor's own protocol as it is. Gives the event's id, made if there was none."""
+        """Send a frame of the vendor's own protocol as it is.
+
+        Gives the event's id, made if there was none; one of your own where the wire has none.
+        """
         ...
 
     @hookspec

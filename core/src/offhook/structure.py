@@ -70,7 +70,7 @@ def read(cls: type[Any], table: Table, where: Where) -> dict[str, Placed]:
     placed: dict[str, Placed] = {}
     for key, value in table.items():
         if key not in known:
-            raise ConfigError(_unknown(key, known, where))
+            raise ConfigError(_unknown(key, known, where, getattr(cls, "ELSEWHERE", {})))
         here = where.at(key, secret=is_secret(known[key]))
         placed[key] = Placed(value_of(kind_of(cls, known[key]), value, here), here)
     return placed
@@ -243,8 +243,8 @@ def _can_be_made(cls: type[Any], values: Table) -> bool:
     return True
 
 
-def _unknown(key: str, known: Collection[str], where: Where) -> str:
-    near = difflib.get_close_matches(key, known, n=1)
+def _unknown(key: str, known: Collection[str], where: Where, elsewhere: Mapping[str, str]) -> str:
+    near = [elsewhere[key]] if key in elsewhere else difflib.get_close_matches(key, known, n=1)
     hint = f" Did you mean {where.at(near[0]).dotted}?" if near else ""
     names = f"Known here: {', '.join(sorted(known))}." if known else "Nothing can be set here."
     return f"{where.at(key)} is unknown.{hint} {names}"

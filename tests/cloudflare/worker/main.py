@@ -7,14 +7,15 @@ import traceback
 # Newer runtimes, and pywrangler's deployments, have this on the path by themselves.
 sys.path.insert(0, "/session/metadata/python_modules")
 
-import scenarios
+import conformance
 from js import Response
+from scenarios import SCENARIOS
 
 
 async def on_fetch(request, env):
     order = json.loads(await request.text())
     try:
-        told = {"told": await scenarios.SCENARIOS[order["scenario"]](**order["arguments"])}
+        told = {"told": await SCENARIOS[order["scenario"]](**order["arguments"])}
     except BaseException:  # noqa: BLE001  # the test shows it
         told = {"failed": traceback.format_exc()}
     return Response.new(json.dumps(told))

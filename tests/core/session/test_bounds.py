@@ -119,6 +119,7 @@ async def thousand_responses(wire):
         assert contents(session) < before + 10
         assert session.history == ()
         assert grown < 20_000, "33 bytes a turn"
+    assert [task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
 
 
 async def test_p10_a_session_that_nobody_reads_holds_a_bounded_amount(wire):

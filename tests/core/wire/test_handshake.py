@@ -16,6 +16,11 @@ def test_the_key_travels_as_a_bearer_beside_the_applications_own_headers():
     assert authorization(request, remedy="") == {"Authorization": "Bearer sk-1", "X-Tenant": "7"}
 
 
+def test_some_services_take_the_bare_key_in_a_header_of_their_own():
+    request = DialRequest(url=URL, api_key="k-1", headers={"X-Tenant": "7"})
+    assert authorization(request, remedy="", key_header="x-key") == {"x-key": "k-1", "X-Tenant": "7"}
+
+
 @pytest.mark.parametrize("name", ["api-key", "Authorization", "API-Key"])
 def test_a_header_that_says_who_we_are_takes_the_keys_place(name):
     request = DialRequest(url=URL, api_key="sk-1", headers={name: "secret"})
@@ -42,6 +47,10 @@ def test_b25_a_refusal_carries_status_code_and_the_providers_words(status, kind)
 def test_a_call_that_is_not_there_is_told_with_what_to_check():
     error = refusal(URL, 404, '{"error": {"message": "No call found.", "code": "call_id_not_found"}}', call_id="rtc_1")
     assert str(error).endswith("No call found. Check the id: the call may be over.")
+
+
+def test_where_no_call_was_asked_for_the_address_is_what_to_check():
+    assert str(refusal(URL, 404, "")).endswith("HTTP 404. Check the url and the model.")
 
 
 def test_an_empty_body_is_told_by_the_reason_phrase():

@@ -50,7 +50,7 @@ class Recorder:
         self._redactor = Redactor(audio=audio)
         self._headed = False
         self._file = _opened(path)
-        # Only the transport itself knows what it sends. Those of the Realtime dialect tell.
+        # Only the transport itself knows what it sends. Those over a message channel tell (``ChannelTransport``).
         on_sent = getattr(transport, "on_sent", None)
         self._tells_sent = callable(on_sent)
         self._stops = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Final, TypeVar
 
 from offhook.audio.formats import AudioFormat
@@ -115,13 +115,15 @@ class Line:
 
     async def settle(self) -> None:
         """Wait until everything that the far end sent so far has arrived: frames come in order."""
-        frame = await self.peer.unknown()
         if self._recording:
+            frame = await self.peer.unknown()
             await self.until(RawEvent, where=lambda event: event.payload == frame)
             return
-        arrived = asyncio.Event()
-        stop = self.transport.on("*", lambda event: arrived.set() if event.payload == frame else None)
-        await self.soon(arrived.wait(), "a frame of the far end to arrive")
+        news, arrived = News(), list[Mapping[str, Any]]()
+        # From before it is sent: a far end in another process may say only later which frame it was.
+        stop = self.transport.on("*", lambda event: (arrived.append(event.payload), news.tell()))
+        frame = await self.peer.unknown()
+        await news.until(lambda: frame in arrived, "a frame of the far end to arrive", self.patience_s)
         stop()
 
     async def flushed(self) -> None:
