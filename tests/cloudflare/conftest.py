@@ -137,6 +137,8 @@ def runtime(socket):
 
 WORKER = Path(__file__).parent / "worker"
 ROOT = WORKER.parent.parent.parent
+# For websocket_peer.py, the far end of the conformance suite.
+sys.path.insert(0, str(ROOT / "tests" / "websocket"))
 BINARY = WORKER / "node_modules/@cloudflare/workerd-linux-64/bin/workerd"
 #: Pure Python that the wheels depend on, in the versions that this environment has.
 DEPENDENCIES = ("attrs", "cattrs", "packaging", "pluggy", "structlog", "typing-extensions")
@@ -211,7 +213,7 @@ async def _ask(ports, scenario, *, worker="open", **arguments):
     request = urllib.request.Request(f"http://127.0.0.1:{ports[worker]}/", order)
 
     def call():
-        with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310  # our own address
+        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310  # our own address
             return json.load(response)
 
     said = await asyncio.to_thread(call)

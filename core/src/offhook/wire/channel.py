@@ -6,6 +6,8 @@ not subclass for it.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import inspect
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -51,6 +53,13 @@ class MessageChannel(Protocol):
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Say goodbye and close; idempotent. Cancelling it lets go at once."""
         ...
+
+
+async def hang_up(channel: MessageChannel, code: int, timeout_s: float) -> None:
+    """Close ``channel`` within ``timeout_s``. A goodbye that fails is no reason to stay: this never raises."""
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(timeout_s):
+            await channel.close(code, "")
 
 
 @frozen(kw_only=True)

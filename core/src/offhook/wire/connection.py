@@ -6,7 +6,6 @@ One frame's way: the channel → ``WireProtocol.receive`` → events to the list
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -22,8 +21,8 @@ from offhook.errors import AlreadyConnected, ConnectCancelled, ConnectError, Not
 from offhook.events import ConnectionChange, ErrorEvent, Event, SessionExpiring, SessionReady
 from offhook.hookspecs import ApiKey, ConnectOptions
 from offhook.transport import TransportBase
-from offhook.wire.channel import Dialer, DialRequest, MessageChannel, resolve_key
-from offhook.wire.endings import End, Ending, usual_ending
+from offhook.wire.channel import Dialer, DialRequest, MessageChannel, hang_up, resolve_key
+from offhook.wire.endings import End, Ending, as_connect_error, usual_ending
 from offhook.wire.outbox import Outbox, SentFrames
 from offhook.wire.protocol import Effects, Send, WireProtocol
 
@@ -238,13 +237,13 @@ class ChannelTransport(TransportBase, ABC, Generic[P]):
             return ConnectCancelled("the connection was given up before it was made. Call connect() to try again.")
         if (raised := attempt.exception()) is None:
             return None
-        error = _as_connect_error(raised)
+        error = as_connect_error(raised)
         self._emit(ErrorEvent(message=str(error), code=error.code, fatal=True, cause=error))
         await self._disconnect(ConnectionChange(status="disconnected", reason="error"))
         return error
 
     async def _leave(self, channel: MessageChannel, timeout_s: float) -> None:
-        await _hang_up(channel, _NORMAL, timeout_s)
+        await hang_up(channel, _NORMAL, timeout_s)
         self._channel = None  # it was given its time
         finalised = channel.close_code == _NORMAL  # confirmed
         await self._disconnect(ConnectionChange(status="disconnected", reason="requested", finalised=finalised))
@@ -260,7 +259,7 @@ class ChannelTransport(TransportBase, ABC, Generic[P]):
             await outbox.close()
         if channel is not None:
             # One that has ended too: that is where it frees its socket.
-            await _hang_up(channel, _GOING_AWAY, _HANG_UP_S)
+            await hang_up(channel, _GOING_AWAY, _HANG_UP_S)
         if self._status != "disconnected":
             self._change(change)
         self._closed.set()
@@ -284,18 +283,20 @@ class ChannelTransport(TransportBase, ABC, Generic[P]):
 
     async def _ended(self, channel: MessageChannel, broke: Exception | None) -> None:
         """The other side is gone. A pending ``connect()`` reports it; otherwise the events do."""
+        connecting = self._pending
+        if not connecting and (self._refused or self._status != "connected"):
+            return  # it is being reported, or we left
         end = End(
             code=channel.close_code if broke is None else None,
             said=channel.close_reason if broke is None else "",
             cause=broke,
             last_error=self._last_error,
             expiring=self._expiring,
-            connecting=self._pending,
+            connecting=connecting,
         )
         ending = self.ending(end)
-        if end.connecting:
+        if connecting:
             self._accept(ending.error or usual_ending(end).error)
-        if self._refused or self._status != "connected":
             return
         if (error := ending.error) is not None:
             cause = error.__cause__ or error
@@ -376,20 +377,3 @@ class ChannelTransport(TransportBase, ABC, Generic[P]):
 
 def _loop_time() -> float:
     return asyncio.get_running_loop().time()
-
-
-async def _hang_up(channel: MessageChannel, code: int, timeout_s: float) -> None:
-    # A goodbye that fails is no reason to stay.
-    with contextlib.suppress(Exception):
-        async with asyncio.timeout(timeout_s):
-            await channel.close(code, "")
-
-
-def _as_connect_error(raised: BaseException) -> ConnectError:
-    if isinstance(raised, ConnectError):
-        return raised
-    error = ConnectError(
-        f"the connection could not be made: {type(raised).__name__}: {raised}. Check the transport's options."
-    )
-    error.__cause__ = raised
-    return error

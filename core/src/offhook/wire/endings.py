@@ -86,3 +86,14 @@ def _never_began(end: End) -> ConnectError:
     error = ConnectError(f"the service ended the connection before the session began: {end.what}. Try again.")
     error.__cause__ = end.cause
     return error
+
+
+def as_connect_error(raised: BaseException) -> ConnectError:
+    """Give what ``connect()`` raises, whatever it was that the attempt to connect raised."""
+    if isinstance(raised, ConnectError):
+        return raised
+    error = ConnectError(
+        f"the connection could not be made: {type(raised).__name__}: {raised}. Check the transport's options."
+    )
+    error.__cause__ = raised
+    return error

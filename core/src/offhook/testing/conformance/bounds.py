@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import sys
 import threading
 import tracemalloc
 from collections.abc import Callable, Generator
@@ -17,12 +18,14 @@ from typing import Any, Final
 
 from offhook.errors import TransportError
 from offhook.testing.conformance.line import Line
-from offhook.testing.conformance.rules import Suite, rule
+from offhook.testing.conformance.rules import SkippedByEnvironment, Suite, rule
 from offhook.testing.conformance.waiting import turns
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
 _WARM_UP, _TURNS, _WINDOWS = 20, 100, 4
+#: Turns between two waits. A wait sets a timer, and Pyodide keeps one that was cancelled (230 bytes) until its time.
+_AT_ONCE: Final = 10
 #: What so many turns may leave behind: less than a hundredth of what was said in them.
 _FLAT: Final = 32 * KIB
 #: Two minutes of PCM16 at 24 kHz are 5.5 MiB.
@@ -73,7 +76,12 @@ class BoundRules(Suite):
             sending = Sending(line)
             await sending.stalls()
             grown = growth()
-        assert grown < _STUFFED, f"{sending.parcels * len(_PARCEL) // MIB} MiB that nobody read cost {grown // MIB} MiB"
+        size = sending.parcels * len(_PARCEL) // MIB
+        assert grown < _STUFFED, f"{size} MiB that nobody read cost {grown // MIB} MiB"
+        if sending.took_all and sys.platform == "emscripten":
+            raise SkippedByEnvironment(
+                f"backpressure=False, JavaScript took {size} MiB and keeps them out of Python's sight"
+            )
 
     @rule(clogged=True)
     async def test_p10_closing_does_not_wait_for_a_peer_that_does_not_read(self, line: Line) -> None:
@@ -88,18 +96,17 @@ class BoundRules(Suite):
     @rule()
     async def test_p10_no_task_and_no_thread_is_left_behind(self, line: Line) -> None:
         """After a close, a loss, a refusal and an attempt that was given up, and after each listener that is gone."""
-        complaints: list[str] = []
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(str(context)))
-        await self._use_up(line)  # what is made once, and kept, is made here
-        tasks, threads = _tasks(), _threads()
-        await self._use_up(line)
-        await line.peer.__aexit__(None, None, None)
-        await _settled(tasks, line.patience_s)
-        left = _tasks() - tasks
-        assert not left, f"these tasks were left behind: {left}"
-        assert _threads() <= threads, f"these threads were left behind: {_threads() - threads}"
-        gc.collect()
-        assert complaints == [], f"asyncio complains: {complaints}"
+        with _complaints() as complaints:
+            await self._use_up(line)  # what is made once, and kept, is made here
+            tasks, threads = _tasks(), _threads()
+            await self._use_up(line)
+            await line.peer.__aexit__(None, None, None)
+            await _settled(tasks, line.patience_s)
+            left = _tasks() - tasks
+            assert not left, f"these tasks were left behind: {left}"
+            assert _threads() <= threads, f"these threads were left behind: {_threads() - threads}"
+            gc.collect()
+            assert complaints == [], f"asyncio complains: {complaints}"
 
     async def _grown(self, line: Line, growth: Callable[[], int]) -> int:
         await self._converse(line, _WARM_UP)  # tracing itself has its first times
@@ -108,16 +115,20 @@ class BoundRules(Suite):
         return growth() - start
 
     async def _converse(self, line: Line, count: int) -> None:
-        captions = line.transport.capabilities.output_transcripts != "none"
-        for number in range(count):
-            await line.peer.say(line.sound(100, 5))
-            if captions:
-                await line.peer.caption("a plum and a pear")
-            await line.peer.call(f"call_{number}", "look_up", "{}")
-            await line.peer.end_turn()
+        for _ in range(0, count, _AT_ONCE):
+            for number in range(_AT_ONCE):
+                await self._turn(line, f"call_{number}")
             await line.settle()
-            await line.peer.until(lambda: bool(line.peer.of("output")), "the output", line.patience_s)
+            answered = lambda: len(line.peer.of("output")) >= _AT_ONCE  # noqa: E731
+            await line.peer.until(answered, "the outputs", line.patience_s)
             line.forget()
+
+    async def _turn(self, line: Line, call_id: str) -> None:
+        await line.peer.say(line.sound(100, 5))
+        if line.transport.capabilities.output_transcripts != "none":
+            await line.peer.caption("a plum and a pear")
+        await line.peer.call(call_id, "look_up", "{}")
+        await line.peer.end_turn()
 
     async def _use_up(self, line: Line) -> None:
         async def listener(_: Any) -> None:
@@ -150,8 +161,13 @@ class Sending:
         self._line = line
         self._task = line.start(self._send())
 
+    @property
+    def took_all(self) -> bool:
+        """Whether everything was taken, though nobody reads it."""
+        return self.parcels == _PARCELS
+
     async def _send(self) -> None:
-        while self.parcels < _PARCELS:
+        while not self.took_all:
             await self._line.transport.send_message(_PARCEL, respond=False)
             self.parcels += 1
             if self.parcels % 8 == 0:
@@ -169,9 +185,7 @@ class Sending:
         """See that it is told that the connection is over, unless everything was taken."""
         await self._line.soon(asyncio.wait({self._task}), "a command that waits to raise when the connection ends")
         error = self._task.exception()
-        assert self.parcels == _PARCELS or isinstance(error, TransportError), (
-            f"a command that waited ended so: {error!r}"
-        )
+        assert self.took_all or isinstance(error, TransportError), f"a command that waited ended so: {error!r}"
 
 
 @contextmanager
@@ -198,6 +212,19 @@ def _traced() -> Generator[Callable[[], int]]:
         logging.disable(disabled)
         if ours:
             tracemalloc.stop()
+
+
+@contextmanager
+def _complaints() -> Generator[list[str]]:
+    """Give what asyncio complains of meanwhile. The event loop may be the caller's, who hears of it before and after."""
+    complaints: list[str] = []
+    loop = asyncio.get_running_loop()
+    handler = loop.get_exception_handler()
+    loop.set_exception_handler(lambda _, context: complaints.append(str(context)))
+    try:
+        yield complaints
+    finally:
+        loop.set_exception_handler(handler)
 
 
 async def _settled(before: set[asyncio.Task[Any]], patience_s: float) -> None:

@@ -130,6 +130,7 @@ class ContractRules(Suite):
     async def test_contract_refused_commands_raise_unsupported_before_anything_is_sent(self, line: Line) -> None:
         """What a flag says cannot be done raises ``Unsupported`` naming the flag, and the far end hears nothing."""
         await line.open()
+        await line.flushed()
         sent = len(line.peer.received)
         for command in COMMANDS:
             refused = command.refused(line.transport.capabilities)
@@ -152,6 +153,7 @@ class ContractRules(Suite):
     async def test_contract_an_update_is_made_whole_or_refused_whole(self, line: Line) -> None:
         """A config that holds one field that cannot change raises ``ImmutableConfig`` naming it, and nothing is sent."""
         await line.open()
+        await line.flushed()
         mutable = line.transport.capabilities.mutable_config
         fixed = {name: update for name, update in _UPDATES.items() if name not in mutable}
         sent = len(line.peer.received)

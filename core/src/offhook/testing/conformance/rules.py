@@ -22,6 +22,8 @@ from offhook.testing.conformance.waiting import soon
 KEY: Final = "sk-conformance-key-not-to-be-seen"
 #: How the message of every skip by flag begins, and of no other.
 SKIPPED_BY_FLAG: Final = "offhook conformance, skipped by flag: "
+#: And where it is not the transport that lacks something.
+SKIPPED_BY_ENVIRONMENT: Final = "offhook conformance, skipped by environment: "
 #: No rule takes longer, or something hangs.
 _DEADLINE_S: Final = 30.0
 
@@ -34,6 +36,13 @@ _FACTORIES: Final = ("transport", "peer", "clogged_peer", "connect_options")
 
 class SkippedByFlag(unittest.SkipTest):
     """The transport's capabilities do not promise what the rule is about. pytest shows it as a skip."""
+
+
+class SkippedByEnvironment(unittest.SkipTest):
+    """What the rule is about cannot be seen in the place that the suite runs in. Found out there, never declared."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"{SKIPPED_BY_ENVIRONMENT}{why}")
 
 
 @frozen
@@ -112,7 +121,7 @@ class Suite(ABC):
         return ConnectOptions(api_key=KEY)
 
     async def check(self, made: Rule) -> None:
-        """Check one rule on a line of its own. Raises ``AssertionError``, or ``SkippedByFlag``."""
+        """Check one rule on a line of its own. Raises ``AssertionError``, or a ``SkipTest`` that says why."""
         await soon(self._check(made), f"{made.name} to end", _DEADLINE_S)
 
     async def _check(self, made: Rule) -> None:
@@ -143,7 +152,7 @@ async def outcomes(suite: type[Suite]) -> dict[str, Outcome]:
 async def _outcome(suite: Suite, made: Rule) -> Outcome:
     try:
         await suite.check(made)
-    except SkippedByFlag as skipped:
+    except unittest.SkipTest as skipped:
         return Outcome("skipped", str(skipped))
     except Exception as error:  # noqa: BLE001  # whatever it is, it is how the rule turned out
         return Outcome("failed", f"{type(error).__name__}: {error}", error)
