@@ -107,6 +107,8 @@ def _field(entry: Attribute[Any]) -> str:
 
 def _default(value: Any) -> str:
     if (factory := getattr(value, "factory", None)) is not None:
+        if value.takes_self:
+            return "…"  # worked out from the other fields
         value = factory()
     if has(type(value)):
         return "PCM16_24K" if value is formats.PCM16_24K else f"{type(value).__name__}()"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import inspect
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from enum import Enum
 from functools import partial
+from pathlib import PurePath
 from typing import Any, Final, cast, get_origin
 
 import attrs
@@ -17,7 +20,7 @@ from attrs import frozen, has
 from offhook._threads import run_in_thread
 from offhook.context import RunContext, ToolContext
 from offhook.errors import ToolError
-from offhook.schema import Json, Parameters, hints_of, parameters_of
+from offhook.schema import Json, Parameters, hints_of, is_model, parameters_of
 
 Function = Callable[..., Any]
 
@@ -41,6 +44,10 @@ class Signature:
 
 def read(function: Function) -> Signature:
     """Read a function's signature and docstring. Raises ``ToolError`` for what JSON cannot fill."""
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise ToolError(
+            f"{function.__name__}: a call has one output, and a function that yields gives several. Return the whole."
+        )
     # Of a partial its function's, since its own is that of ``functools.partial``.
     summary, arguments = _read_docstring(inspect.getdoc(getattr(function, "func", function)) or "")
     context = _context_parameter(function)
@@ -55,9 +62,51 @@ async def run(call: Callable[[], Any], function: Function, *, name: str) -> Any:
     return await result if inspect.isawaitable(result) else result
 
 
-async def settle(result: Any) -> Any:
-    """Give what a function of the application gave, be it a coroutine function or a plain one that was quick."""
-    return await result if inspect.isawaitable(result) else result
+async def ask(function: Function, *given: Any) -> Any:
+    """Give what a function of the application gives, be it a coroutine function or a plain one that is quick.
+
+    Raises its exceptions, as ``contained`` makes them.
+    """
+    with contained():
+        result = function(*given)
+        return await result if inspect.isawaitable(result) else result
+
+
+@contextmanager
+def contained() -> Iterator[None]:
+    """Have code of the application fail with an ``Exception`` at worst.
+
+    Else it could end the program with everyone's calls (argparse raises ``SystemExit``), or a task of ours that looks
+    cancelled and is not, and a call would have no answer (P7).
+    """
+    try:
+        yield
+    except SystemExit as error:
+        raise RuntimeError(f"it wanted to exit with {error.code!r}") from error
+    except asyncio.CancelledError as error:
+        if (task := _current_task()) is None or task.cancelling():
+            raise
+        raise RuntimeError("something that it waited for was cancelled") from error
+    except GeneratorExit as error:
+        if _current_task() is None:  # nobody raised it: this is what is left of a loop that is gone
+            raise
+        raise RuntimeError("it raised GeneratorExit") from error
+
+
+def origin(error: BaseException) -> str:
+    """Say what was raised, and where. Without its own words: they may hold what people said, and this is logged."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    name = type(error).__name__
+    return f"{name} at {PurePath(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else name
+
+
+def _current_task() -> asyncio.Task[Any] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:  # no loop runs
+        return None
 
 
 def parse_arguments(arguments: str) -> Json:
@@ -85,6 +134,8 @@ def _as_json(value: Any) -> Any:
         return value.value
     if isinstance(value, (set, frozenset)):
         return list(cast("set[Any]", value))
+    if is_model(type(value)):
+        return value.model_dump(mode="json")
     if has(cast("type[Any]", type(value))):
         return attrs.asdict(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -51,6 +51,8 @@ class Calls:
         """Take a call. A repeated one has the same name and arguments, however they are spelt."""
         fingerprint = _fingerprint(call)
         known = self._fingerprints.get(call.call_id)
+        if known is None and call.call_id in self.open:  # a person may take longer than we remember
+            known = _fingerprint(self.open[call.call_id])
         if known is None:
             _remember(self._fingerprints, call.call_id, fingerprint, _REMEMBERED)
             self.open[call.call_id] = call

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from attrs import define, field
 
 from offhook.events import Event, TurnDone, TurnStarted
+
+#: So soon after the user fell silent the service begins to answer, if it does so by itself.
+_ANSWER_COMES_S: Final = 1.0
 
 
 @define(eq=False)
@@ -16,7 +20,11 @@ class Floor:
     user_speaks: bool = field(init=False, default=False)
     _assistant_speaks: bool = field(init=False, default=False)
     _turn: str | None = field(init=False, default=None)
+    #: Whether the user was the last to speak: then somebody may be about to answer.
+    _user_spoke: bool = field(init=False, default=False)
     _idle: asyncio.Event = field(init=False, factory=asyncio.Event)
+
+    _taken: asyncio.Event = field(init=False, factory=asyncio.Event)
 
     def __attrs_post_init__(self) -> None:
         self._idle.set()
@@ -32,14 +40,23 @@ class Floor:
         return self._assistant_speaks or self._turn is not None
 
     async def wait_free(self) -> None:
-        """Return as soon as nobody speaks."""
-        await self._idle.wait()
+        """Return as soon as nobody speaks, and nobody is about to."""
+        while True:
+            while not self.free:  # it may have been, and somebody was quicker
+                await self._idle.wait()
+            if not self._user_spoke:
+                return
+            try:
+                async with asyncio.timeout(_ANSWER_COMES_S):
+                    await self._taken.wait()
+            except TimeoutError:
+                return
 
     # Events.
 
     def speech_started(self, _: Event) -> None:
         """The user speaks."""
-        self.user_speaks = True
+        self.user_speaks = self._user_spoke = True
         self._tell()
 
     def speech_stopped(self, _: Event) -> None:
@@ -59,7 +76,7 @@ class Floor:
 
     def turn_started(self, event: TurnStarted) -> None:
         """The assistant's turn is under way."""
-        self._turn = event.turn_id
+        self._turn, self._user_spoke = event.turn_id, False
         self._tell()
 
     def turn_done(self, event: TurnDone) -> None:
@@ -69,7 +86,6 @@ class Floor:
         self._tell()
 
     def _tell(self) -> None:
-        if self.free:
-            self._idle.set()
-        else:
-            self._idle.clear()
+        now, before = (self._idle, self._taken) if self.free else (self._taken, self._idle)
+        now.set()
+        before.clear()
