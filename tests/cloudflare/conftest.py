@@ -143,9 +143,12 @@ BINARY = WORKER / "node_modules/@cloudflare/workerd-linux-64/bin/workerd"
 #: Pure Python that the wheels depend on, in the versions that this environment has.
 DEPENDENCIES = ("attrs", "cattrs", "packaging", "pluggy", "structlog", "typing-extensions")
 
+# The flag: this release's V8 dies ("unreachable code", in Deoptimizer::TranslatedValueForWasmReturnKind) where it gives up
+# optimized JavaScript in the middle of a call of Wasm that it inlined. Pyodide is such calls, and hot after some seconds.
 CONFIG = """\
 using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
+  v8Flags = ["--no-turbo-inline-js-wasm-calls"],
   services = [
     (name = "open", worker = (globalOutbound = "internet", {worker})),
     (name = "shut", worker = (globalOutbound = "nowhere", {worker})),
@@ -213,7 +216,8 @@ async def _ask(ports, scenario, *, worker="open", **arguments):
     request = urllib.request.Request(f"http://127.0.0.1:{ports[worker]}/", order)
 
     def call():
-        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310  # our own address
+        # Longer than any scenario's own patience: what failed in there is worth more than that it took too long.
+        with urllib.request.urlopen(request, timeout=100) as response:  # noqa: S310  # our own address
             return json.load(response)
 
     said = await asyncio.to_thread(call)

@@ -100,3 +100,12 @@ def test_laying_over_is_associative_and_an_empty_config_changes_nothing(top, mid
     assert top.over(SessionConfig()) == top
     assert SessionConfig().over(top) == top
     assert top.over(top) == top
+
+
+def test_p11_the_keys_of_hosted_tools_are_not_shown():
+    tools = (
+        {"type": "mcp", "server_label": "files", "authorization": "sk-secret"},
+        {"type": "function", "name": "look"},
+    )
+    assert "tools=<files, look>" in repr(SessionConfig(tools=tools))
+    assert "tools=UNSET" in repr(SessionConfig())

@@ -202,7 +202,9 @@ def test_a_wrapper_is_refused_because_it_would_never_run(emitter):
 # P9: one listener's failure is its own.
 
 
-@pytest.mark.parametrize("error", [RuntimeError("mine"), asyncio.CancelledError("not yours")])
+@pytest.mark.parametrize(
+    "error", [RuntimeError("mine"), asyncio.CancelledError("not yours"), SystemExit(2), GeneratorExit()], ids=repr
+)
 def test_p09_a_listener_that_raises_is_logged_and_the_next_one_still_hears(emitter, caplog, error):
     """P9: a failure never reaches another listener, nor the one who emits; CancelledError is no exception."""
 

@@ -32,3 +32,11 @@ def test_a_handoff_may_be_named_and_described_otherwise():
 def test_what_is_neither_agent_nor_handoff_is_refused_with_the_remedy():
     with pytest.raises(ToolError, match=r"'A' was given 'Clerk' as a handoff\. Pass a RealtimeAgent"):
         as_handoffs(["Clerk"], "A")
+
+
+def test_a_handoff_of_a_name_that_no_service_takes_is_refused_and_a_long_agents_is_cut():
+    with pytest.raises(
+        ToolError, match=r"'Front desk' cannot be a tool named 'to the clerk'\. .* handoff\(agent, tool_name"
+    ):
+        handoff(CLERK, tool_name="to the clerk")
+    assert handoff(RealtimeAgent(name="x" * 99)).tool_name == f"transfer_to_{'x' * 52}"

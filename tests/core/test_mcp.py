@@ -49,7 +49,7 @@ async def call(tool, **arguments):
 
 def test_it_has_all_that_a_session_asks_of_a_server():
     asked = {name: member for name, member in vars(McpServer).items() if not name.startswith("_")}
-    assert asked.keys() == {"connected", "connect", "tools", "close"}
+    assert asked.keys() == {"connect", "tools", "close"}
     for name, member in asked.items():
         assert type(getattr(LocalMcpServer, name)) is type(member)
 
@@ -78,11 +78,12 @@ async def test_arguments_that_are_no_object_do_not_reach_it():
             await (await local.tools())[0].invoke(CONTEXT, "{")
 
 
-async def test_it_is_connected_between_connecting_and_closing_and_both_may_come_twice():
+async def test_it_is_connected_from_the_first_who_connects_to_the_last_who_closes():
     local = LocalMcpServer(server())
     assert not local.connected
     await local.connect()
     await local.connect()
+    await local.close()
     assert local.connected
     await local.close()
     await local.close()
@@ -99,6 +100,49 @@ async def test_what_keeps_it_from_connecting_is_raised_and_it_can_be_tried_again
         with pytest.raises(FileNotFoundError):
             await local.connect()
         assert not local.connected
+
+
+async def test_giving_up_on_a_server_that_does_not_answer_leaves_nothing_behind(monkeypatch):
+    class Silent:
+        def __init__(self, _server):
+            pass
+
+        async def __aenter__(self):
+            await asyncio.Event().wait()
+
+        async def __aexit__(self, *_):
+            pass
+
+    monkeypatch.setattr("offhook.mcp._client", lambda: Silent)
+    local = LocalMcpServer("http://nowhere/mcp")
+    async with asyncio.timeout(PATIENCE_S):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(local.connect(), 0.01)
+    assert not local.connected
+    assert [task.get_name() for task in asyncio.all_tasks() if "mcp" in task.get_name()] == []
+
+
+def test_an_agent_may_be_used_in_one_event_loop_after_the_other():
+    local = LocalMcpServer(server())
+
+    async def left_open():
+        await local.connect()
+
+    async def again():
+        async with local:
+            return len(await local.tools())
+
+    asyncio.run(left_open())
+    assert asyncio.run(again()) == 2
+
+
+async def test_a_name_that_no_model_takes_is_given_to_it_as_one_that_it_takes():
+    made = MCPServer("files")
+    made.tool(name="read.file")(lambda: "read")
+    async with LocalMcpServer(made) as local:
+        (tool,) = await local.tools()
+        assert tool.name == "read_file"
+        assert await call(tool) == "read"
 
 
 async def test_closing_from_another_task_than_the_one_that_connected_leaves_nothing_behind():

@@ -12,6 +12,7 @@ import threading
 from typing import Any
 
 import attrs
+import pydantic
 import pytest
 
 from offhook.agent import RealtimeAgent
@@ -217,6 +218,10 @@ class Wind:
     knots: int
 
 
+class Wave(pydantic.BaseModel):
+    metres: float
+
+
 @pytest.mark.parametrize(
     ("result", "output"),
     [
@@ -230,6 +235,7 @@ class Wind:
         (Colour.RED, '"red"'),
         ([Weather("blue", dt.date(2026, 11, 24))], '[{"sky": "blue", "at": "2026-11-24"}]'),
         (Wind(12), '{"knots": 12}'),
+        ([Wave(metres=1.5)], '[{"metres": 1.5}]'),
         (dt.date(2026, 11, 24), '"2026-11-24"'),
     ],
 )
@@ -249,3 +255,17 @@ async def test_what_the_function_raises_is_the_callers():
 
     with pytest.raises(KeyError):
         await run(fail)
+
+
+def one_by_one():
+    yield "a"
+
+
+async def one_by_one_async():
+    yield "a"
+
+
+@pytest.mark.parametrize("function", [one_by_one, one_by_one_async])
+def test_a_function_that_yields_is_no_tool(function):
+    with pytest.raises(ToolError, match=f"{function.__name__}: a call has one output"):
+        function_tool(function)

@@ -25,7 +25,7 @@ def test_no_key_at_all_says_where_one_is_looked_for(offhook: Offhook) -> None:
     """The variable, the config key, and the way to do without."""
     said = offhook("talk", "--question", QUESTION, OPENAI_API_KEY="").said
     assert "OPENAI_API_KEY" in said
-    assert "offhook emulator" in said
+    assert 'transport "emulator"' in said
 
 
 def test_an_address_that_is_none_says_what_one_looks_like(offhook: Offhook) -> None:

@@ -89,6 +89,17 @@ def test_every_program_in_the_documentation_runs(program: str, environ: dict[str
     assert done.returncode == 0, done.stderr
 
 
+def test_the_test_in_the_readme_passes_on_the_program_in_the_readme(tmp_path: Path) -> None:
+    """They stand there as two files."""
+    files = re.findall(r"^# (\w+\.py)$(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert [name for name, _ in files] == ["reception.py", "test_reception.py"]
+    for name, text in files:
+        (tmp_path / name).write_text(text)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+    assert "1 passed" in done.stdout, done.stdout
+
+
 @pytest.mark.parametrize("fragment", _fences("py"))
 def test_every_fragment_in_the_documentation_is_python(fragment: str) -> None:
     """What cannot run here can at least be read."""

@@ -61,7 +61,7 @@ async def test_the_handshake_says_who_we_are(service, running, headers, seen, un
 @pytest.mark.parametrize("key", [None, ""])
 async def test_without_a_key_nothing_is_dialled(service, running, key):
     async with running(service):
-        with pytest.raises(AuthenticationError, match=r"Set OPENAI_API_KEY.*offhook emulator"):
+        with pytest.raises(AuthenticationError, match=r'Set OPENAI_API_KEY.*transport "emulator"'):
             await dial(service, told={"api_key": key})
         await (await dial(service, told={"api_key": key, "headers": {"api-key": "azure"}})).close()
     assert len(service.handshakes) == 1

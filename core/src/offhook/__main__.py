@@ -27,7 +27,10 @@ def _run(arguments: Sequence[str]) -> int:
     except ModuleNotFoundError as error:
         if error.name != "typer":
             raise
-        complain('the command line needs more than the library does. Run: pip install "offhook[cli]".')
+        complain(
+            'the command line needs more than the library does. Run: pip install "offhook[cli]". '
+            "These work without: offhook transports, offhook doctor."
+        )
         return WRONG_USAGE
     app(prog_name="offhook")
     return 0

@@ -45,8 +45,9 @@ async def run_in_thread(function: Callable[[], T], *, name: str) -> T:
         error: BaseException | None = None
         try:
             result = context.run(function)
-        except StopIteration as stopped:
-            error = RuntimeError(f"the function raised {stopped!r}")  # a future refuses it
+        except (StopIteration, GeneratorExit) as stopped:
+            # A future refuses the one, and the other would close every coroutine that waits here.
+            error = RuntimeError(f"the function raised {stopped!r}")
         except BaseException as raised:  # noqa: BLE001  # it belongs to whoever awaits
             error = raised
         # The loop may be gone by now: nobody waits any more.

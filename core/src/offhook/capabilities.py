@@ -27,6 +27,8 @@ class Capabilities:
     items: Literal["local", "server"] = "local"
     #: What can be done to the conversation so far: nothing, give it at connect, append, or edit it.
     history: Literal["none", "initial", "append", "mutable"] = "none"
+    #: A message that is added without asking for a reply disturbs nobody. Elsewhere it may silence the assistant.
+    quiet_messages: bool = False
     #: How far ``interrupt()`` reaches: not at all, silence here, or stop the model.
     cancel: Literal["none", "local", "server"] = "none"
     #: Who tells the model how much was heard.

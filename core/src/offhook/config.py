@@ -11,7 +11,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Self, TypeAlias, TypeVar
 
-from attrs import Factory, evolve, fields, frozen
+from attrs import Factory, evolve, field, fields, frozen
 
 from offhook.audio.formats import AudioFormat
 
@@ -107,6 +107,13 @@ class AudioConfig(Config):
     output: AudioOutput = AudioOutput()
 
 
+def _names(tools: Maybe[tuple[Mapping[str, Any], ...]]) -> str:
+    """Show tools by their names: hosted ones carry keys (P11)."""
+    if isinstance(tools, Unset):
+        return repr(tools)
+    return f"<{', '.join(str(tool.get('name') or tool.get('server_label')) for tool in tools) or 'none'}>"
+
+
 @frozen(kw_only=True)
 class SessionConfig(Config):
     """What the model is told about itself.
@@ -134,7 +141,7 @@ class SessionConfig(Config):
     instructions: Maybe[str] = UNSET
     output_modalities: Maybe[tuple[str, ...]] = UNSET
     audio: AudioConfig = AudioConfig()
-    tools: Maybe[tuple[Mapping[str, Any], ...]] = UNSET
+    tools: Maybe[tuple[Mapping[str, Any], ...]] = field(default=UNSET, repr=_names)
     tool_choice: Maybe[str | Mapping[str, Any]] = UNSET
     parallel_tool_calls: Maybe[bool] = UNSET
     max_output_tokens: Maybe[int | str] = UNSET

@@ -23,6 +23,9 @@ from offhook.hookspecs import event_names
 from offhook.listeners import hooks_of, is_async, is_onlooker, name_of
 from offhook.queues import EventQueue
 
+#: What a listener may raise and nobody else feels: all but ``KeyboardInterrupt``. ``SystemExit``, from argparse or the like,
+#: would end the program with everyone's calls, and the other two the receive loop.
+_FAILURES = (Exception, asyncio.CancelledError, GeneratorExit, SystemExit)
 #: A sync listener that takes longer is named in a warning: it delays audio for everyone.
 SLOW_LISTENER_S = 0.1
 
@@ -64,7 +67,7 @@ class Emitter:
         for subscriber in subscribers:
             try:
                 subscriber.call(event)
-            except (Exception, asyncio.CancelledError):  # noqa: BLE001  # P9: its failure is its own
+            except _FAILURES:  # P9: its failure is its own
                 logger().exception("listener_failed", listener=name_of(subscriber.owner), on=name)
             ended = perf_counter()
             if ended - began > SLOW_LISTENER_S:
@@ -254,5 +257,5 @@ class _Worker:
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
             logger().exception("listener_failed", listener=name_of(self._listener), on=self._name)
-        except Exception:  # noqa: BLE001  # P9: its failure is its own
+        except _FAILURES:
             logger().exception("listener_failed", listener=name_of(self._listener), on=self._name)

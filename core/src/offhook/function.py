@@ -7,7 +7,7 @@ import dataclasses
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from enum import Enum
 from functools import partial
@@ -73,7 +73,7 @@ async def ask(function: Function, *given: Any) -> Any:
 
 
 @contextmanager
-def contained() -> Iterator[None]:
+def contained() -> Generator[None]:
     """Have code of the application fail with an ``Exception`` at worst.
 
     Else it could end the program with everyone's calls (argparse raises ``SystemExit``), or a task of ours that looks
@@ -95,6 +95,8 @@ def contained() -> Iterator[None]:
 
 def origin(error: BaseException) -> str:
     """Say what was raised, and where. Without its own words: they may hold what people said, and this is logged."""
+    if isinstance(error.__cause__, (SystemExit, asyncio.CancelledError, GeneratorExit)):
+        error = error.__cause__  # see ``contained``
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -11,7 +11,7 @@ from offhook import function as functions
 from offhook.errors import ToolError
 from offhook.function import Function, Signature
 from offhook.schema import Json
-from offhook.tool import Enabled
+from offhook.tool import Enabled, as_tool_name, is_tool_name
 
 if TYPE_CHECKING:
     from offhook.agent import Handoffs, RealtimeAgent
@@ -29,6 +29,13 @@ class Handoff:
     speak_first: bool = True
     #: What is called before the handoff, and whose parameters are asked of the model.
     callback: Signature | None = field(default=None, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if not is_tool_name(self.tool_name):
+            raise ToolError(
+                f"the handoff to {self.agent.name!r} cannot be a tool named {self.tool_name!r}. Give it a name of up to 64 "
+                "letters, digits, _ and -: handoff(agent, tool_name=…)."
+            )
 
     def to_wire(self) -> Json:
         """Give the definition that the model is shown."""
@@ -58,7 +65,7 @@ def handoff(
     """
     return Handoff(
         agent=agent,
-        tool_name=tool_name or f"transfer_to_{re.sub(r'[^A-Za-z0-9]', '_', agent.name)}",
+        tool_name=tool_name or as_tool_name(f"transfer_to_{re.sub(r'[^A-Za-z0-9]', '_', agent.name)}"),
         description=description or _description(agent),
         is_enabled=is_enabled,
         speak_first=speak_first,

@@ -13,7 +13,7 @@ from offhook.context import ToolContext
 from offhook.errors import ToolError
 from offhook.function import as_output, parse_arguments
 from offhook.schema import Json
-from offhook.tool import DEFAULT_TIMEOUT_S, FunctionTool, NeedsApproval
+from offhook.tool import DEFAULT_TIMEOUT_S, FunctionTool, NeedsApproval, as_tool_name
 
 if TYPE_CHECKING:
     from mcp import Client, Tool
@@ -44,29 +44,28 @@ class HostedMcpTool:
 
 
 class McpServer(Protocol):
-    """A local MCP server: something that gives function tools while it is connected. ``LocalMcpServer`` is one."""
+    """A local MCP server: something that gives function tools while it is connected. ``LocalMcpServer`` is one.
 
-    @property
-    def connected(self) -> bool:
-        """Whether it was connected and not yet closed."""
-        ...
+    Sessions may share it. Each calls ``connect()`` before it asks for tools, and ``close()`` at its end: the last one out
+    ends it.
+    """
 
     async def connect(self) -> None:
-        """Start the server, or connect to it."""
+        """Start the server, or connect to it; if that was done, note that one more uses it."""
 
     async def tools(self) -> Sequence[FunctionTool]:
         """Give the server's tools as function tools."""
         ...
 
     async def close(self) -> None:
-        """End it. Idempotent."""
+        """One less uses it: end it after the last."""
 
 
 class LocalMcpServer:
     """An MCP server that we talk to, through the official client (``pip install "offhook[mcp]"``).
 
-    ``async with`` connects it for as many sessions as you like. A session whose agent has one that is not connected
-    connects it, and closes it at its own end.
+    A session whose agent has one connects it, and closes it at its own end; of several that share it, the last one does.
+    ``async with`` keeps it connected over sessions that follow each other.
     """
 
     def __init__(
@@ -87,6 +86,7 @@ class LocalMcpServer:
         self._prefix = prefix
         self._needs_approval: NeedsApproval = needs_approval
         self._timeout_s = timeout_s
+        self._users = 0
         self._task: asyncio.Task[None] | None = None
         self._client: asyncio.Future[Client] | None = None
         self._over = asyncio.Event()
@@ -100,20 +100,27 @@ class LocalMcpServer:
 
     @property
     def connected(self) -> bool:
-        """Whether it was connected and not yet closed."""
-        return self._task is not None
+        """Whether it was connected and not yet closed. With its event loop a connection ends too."""
+        return self._task is not None and not self._task.done()
 
     async def connect(self) -> None:
-        """Connect; nothing if that was done. Raises ``ToolError`` without the extra, and what the client raises."""
-        if self._task is None:
+        """Connect, if that was not done: each user calls this, and ``close()`` as often.
+
+        Raises ``ToolError`` without the extra, and what the client raises.
+        """
+        if not self.connected:
+            self._users = 0
             self._over = asyncio.Event()
             self._client = asyncio.get_running_loop().create_future()
             self._task = asyncio.create_task(self._stay(self._client, self._over), name="offhook mcp server")
         assert self._client is not None  # noqa: S101  # it is made together with the task
+        self._users += 1
+        task = self._task
         try:
             await asyncio.shield(self._client)
         except BaseException:
-            await self.close()
+            if self._task is task:  # and nobody has tried again meanwhile
+                await self.close()
             raise
 
     async def tools(self) -> Sequence[FunctionTool]:
@@ -123,11 +130,17 @@ class LocalMcpServer:
         return [self._tool(tool) for tool in listed if self._allowed is None or tool.name in self._allowed]
 
     async def close(self) -> None:
-        """Disconnect, and end a server that was started. Idempotent."""
+        """Disconnect, once all who connected have closed, and end a server that was started. Nothing if that was done."""
+        self._users = max(0, self._users - 1)
+        if self._users:
+            return
         task, self._task = self._task, None
-        if task is not None:
-            self._over.set()
-            await asyncio.wait({task})
+        if task is None or task.done():
+            return
+        self._over.set()
+        if self._client is not None and not self._client.done():  # it may never answer
+            task.cancel()
+        await asyncio.wait({task})
 
     async def _stay(self, connected: asyncio.Future[Client], over: asyncio.Event) -> None:
         """Hold the connection in one task from beginning to end: the client's scopes must not be left by another."""
@@ -138,15 +151,18 @@ class LocalMcpServer:
         except Exception as error:  # noqa: BLE001  # whoever connects is told; what comes later is told by the calls
             if not connected.done():
                 connected.set_exception(error)
+                connected.exception()  # whoever wanted it may have given up
+        finally:
+            connected.cancel()
 
     async def _connected(self) -> Client:
-        if self._client is None or self._task is None:
+        if self._client is None or not self.connected:
             raise ToolError("the MCP server is not connected. Use ``async with server:``, or await server.connect().")
         return await asyncio.shield(self._client)
 
     def _tool(self, tool: Tool) -> FunctionTool:
         return FunctionTool(
-            name=self._prefix + tool.name,
+            name=as_tool_name(self._prefix + tool.name),
             description=tool.description or "",
             parameters=tool.input_schema,
             invoke=partial(self._call, tool.name),

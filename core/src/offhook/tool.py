@@ -91,7 +91,7 @@ class FunctionTool:
     failure_formatter: FailureFormatter | None = field(default=None, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
+        if not is_tool_name(self.name):
             raise ToolError(
                 f"a tool cannot be named {self.name!r}. Give it a name of up to 64 letters, digits, _ and -: "
                 "function_tool(name=…)."
@@ -109,6 +109,16 @@ class FunctionTool:
             "description": self.description,
             "parameters": self.parameters,
         }
+
+
+def is_tool_name(name: str) -> bool:
+    """Tell whether the services take this as a function's name."""
+    return _NAME.fullmatch(name) is not None
+
+
+def as_tool_name(text: str) -> str:
+    """Give the nearest to ``text`` that the services take as a function's name."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", text)[:64]
 
 
 class ToolOptions(TypedDict, total=False):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offhook.audio.wav import WavAudio, read_wav, write_wav
+from offhook.audio.wav import WavAudio, check_writable, read_wav, write_wav
 from offhook.errors import AudioError
 
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
@@ -254,3 +254,17 @@ def test_writing_half_a_sample_is_refused_and_writes_nothing(tmp_path):
 def test_a_place_that_cannot_be_written_is_named_with_the_reason(tmp_path):
     with pytest.raises(AudioError, match=r"no.such.folder.* cannot be written: No such file or directory\. Give"):
         write_wav(tmp_path / "no such folder" / "out.wav", b"ab", 24_000)
+
+
+@pytest.mark.parametrize("place", ["no such folder/out.wav", "."])
+def test_a_place_can_be_checked_before_there_is_anything_to_write(tmp_path, place):
+    with pytest.raises(AudioError, match="cannot be written"):
+        check_writable(tmp_path / place)
+
+
+def test_a_check_leaves_nothing_behind_and_what_is_there_as_it_is(tmp_path):
+    kept = tmp_path / "kept.wav"
+    kept.write_bytes(b"an answer")
+    for path in (kept, tmp_path / "new.wav"):
+        check_writable(path)
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("kept.wav", b"an answer")]

@@ -16,6 +16,7 @@ from offhook.cli import conversation as module
 from offhook.cli.conversation import Conversation, NoAnswer
 from offhook.cli.media import Question
 from offhook.events import AudioEvent, AudioInterrupted, OutputSpeechStarted, OutputSpeechStopped
+from offhook.loopback import Loopback
 from offhook.session import RealtimeSession
 
 
@@ -64,7 +65,7 @@ async def test_an_answer_that_was_interrupted_does_not_count(kit, asking):
     async with asking() as it:
         await it.phone.until(lambda: it.phone.sent)
         it.phone.say(AudioEvent(data=kit.tone(500)), AudioInterrupted(epoch=1), kit.turn_done())
-        it.phone.say(AudioEvent(data=kit.tone(40)), kit.turn_done())
+        it.phone.say(AudioEvent(data=kit.tone(40), epoch=2), kit.turn_done())
     assert it.report.result().audio_out_ms == 40
 
 
@@ -82,6 +83,13 @@ async def test_patience_ends(asking, monkeypatch, flags):
     async with asking(**flags) as it:
         with pytest.raises(NoAnswer, match="Check that the question is speech"):
             await it.report
+
+
+async def test_where_the_service_hears_no_pauses_the_end_of_the_question_is_told(kit):
+    conversation, shown = Conversation(Question(WavAudio(kit.tone(60), 24_000))), kit.Shown()
+    session = RealtimeSession(RealtimeAgent(name="A"), transport=Loopback())
+    report = await asyncio.wait_for(conversation.hold(session, shown.add), kit.PATIENCE_S)
+    assert report.answer.startswith(kit.tone(60))  # it repeats what it is told
 
 
 # Over a transport that handles the audio

@@ -13,7 +13,7 @@ from offhook.audio import g711
 from offhook.audio.devices import unusable
 from offhook.audio.formats import PCM16_24K, PCMU
 from offhook.cli.live import Devices, converse
-from offhook.errors import AudioError
+from offhook.errors import AudioError, Unsupported
 from offhook.events import AudioEvent, AudioInterrupted, SessionReady
 from offhook.session import RealtimeSession
 
@@ -113,3 +113,11 @@ async def test_devices_are_chosen_by_name(kit, devices):
     session = RealtimeSession(RealtimeAgent(name="A"), transport=kit.Phone(input_format=PCM16_24K))
     with pytest.raises(AudioError, match="no loudspeaker called 'Hi-Fi'"):
         await converse(session, Devices(audio=devices, speaker="Hi-Fi"), lambda _: None)
+
+
+async def test_where_nobody_hears_the_end_of_a_turn_it_is_refused_before_anything_is_opened(kit, backend, devices):
+    session = RealtimeSession(RealtimeAgent(name="A"), transport=kit.Phone(turn_control="client"))
+    with pytest.raises(Unsupported, match=r"--question FILE\.wav"):
+        await converse(session, Devices(audio=devices), print)
+    assert session.transport.status == "disconnected"
+    assert backend.streams == []

@@ -6,11 +6,13 @@ import ast
 import re
 import tomllib
 from importlib.resources import files
+from types import SimpleNamespace
 
 import pytest
 from packaging.version import Version
 from typer.testing import CliRunner
 
+from offhook.cli import new_transport as module
 from offhook.cli.app import app
 from offhook.cli.new_transport import _requirement
 from offhook.errors import ConfigError
@@ -100,6 +102,27 @@ def test_the_entry_point_has_the_name_and_names_the_plugin(written):
     assert project["entry-points"] == {"offhook.transports": {"carrier-pigeon": "offhook_carrier_pigeon.plugin"}}
     assert "class CarrierPigeonTransport" in written["src/offhook_carrier_pigeon/transport.py"]
     assert f"SPEC_VERSION: Final = {SPEC_VERSION}" in written["src/offhook_carrier_pigeon/plugin.py"]
+
+
+@pytest.mark.parametrize(
+    ("direct", "sources"),
+    [
+        ('{"url": "file:///home/me/off%20hook/core", "dir_info": {}}', "/home/me/off hook/core"),
+        ('{"url": "file:///wheels/offhook-0.1.0-py3-none-any.whl", "archive_info": {}}', None),
+        (None, None),
+    ],
+    ids=["folder", "wheel", "release"],
+)
+def test_an_offhook_that_was_installed_from_a_folder_is_taken_from_there(tmp_path, monkeypatch, direct, sources):
+    monkeypatch.setattr(module, "distribution", lambda _: SimpleNamespace(read_text=lambda _: direct))
+    assert invoke("demo", "--directory", tmp_path).exit_code == 0
+    uv = tomllib.loads((tmp_path / "offhook-demo/pyproject.toml").read_text())["tool"].get("uv")
+    assert uv == (sources and {"sources": {"offhook": {"path": sources, "editable": True}}})
+
+
+def test_the_prefix_of_distributions_is_no_part_of_the_name(tmp_path):
+    assert "Give 'demo'." in refusal("offhook-demo", "--directory", tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_readme_has_a_badge_and_the_way_to_choose_it(written):

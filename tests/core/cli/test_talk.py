@@ -135,6 +135,15 @@ async def test_an_answer_is_shown_and_kept(kit, tmp_path):
     assert f"the answer is in {output}" in printed(shown).replace("\n", "")
 
 
+async def test_where_the_answer_cannot_be_kept_nothing_is_asked(kit, tmp_path):
+    phone = kit.Phone()
+    conversation = Conversation(Question(WavAudio(kit.tone(20), 24_000)))
+    session = RealtimeSession(RealtimeAgent(name="A"), transport=phone)
+    with pytest.raises(AudioError, match="cannot be written"):
+        await module.hold(conversation, session, tmp_path / "nowhere" / "answer.wav", screen())
+    assert not phone.connected.is_set()
+
+
 async def test_a_live_conversation_says_when_to_speak_and_when_the_service_hangs_up(kit, devices):
     phone, shown = kit.Phone(**kit.HANDLED), screen()
     session = RealtimeSession(RealtimeAgent(name="A"), transport=phone)

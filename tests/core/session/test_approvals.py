@@ -282,3 +282,56 @@ async def test_closing_ends_the_wait_for_a_person_and_leaves_no_task(line):
     async with line(tools=[pay]) as it:
         await requested(it)
     assert [task.get_name() for task in asyncio.all_tasks() if "offhook call" in task.get_name()] == []
+
+
+async def test_a_hosted_decision_that_stands_and_cannot_be_sent_is_a_persons_to_make(line):
+    async with line() as it:
+        hosted(it)
+        await it.session.approve(await it.heard.until(ToolApprovalRequested), always=True)
+        send = it.transport.send_mcp_response
+
+        async def fail(*_):
+            raise ConnectionError("just now")
+
+        it.transport.send_mcp_response = fail
+        hosted(it, "mcpr_2")
+        request = await it.heard.until(ToolApprovalRequested, 2)
+        it.transport.send_mcp_response = send
+        await it.session.approve(request)
+        assert decisions(it) == [("mcpr_1", True, None), ("mcpr_2", True, None)]
+
+
+async def test_a_call_with_a_standing_decision_shares_the_reply_of_its_turn(line):
+    async with line(tools=[pay, look]) as it:
+        await it.session.approve(await requested(it), always=True)
+        await it.far.received("response.create")
+        it.begins("resp_2")
+        it.calls("pay", "call_2", '{"amount": 6}', response="resp_2")
+        it.calls("look", "call_3", response="resp_2")
+        it.ends("resp_2")
+        await it.heard.until(ToolEnd, 3)
+        it.begins("resp_3")
+        it.ends("resp_3")
+        await it.settled()
+        assert it.far.kinds.count("response.create") == 2
+
+
+async def test_p7_a_call_that_is_withdrawn_while_a_person_is_asked_never_runs(line):
+    async with line(tools=[pay]) as it:
+        request = await requested(it)
+        it.transport._emit(FunctionCallCancelled(call_ids=("call_1",)))
+        await it.session.approve(request)
+        await it.settled()
+        assert (ran, it.outputs, it.heard.of(ToolStart)) == ([], [], [])
+        approvals = it.session._parts.approvals
+        assert (approvals._waiting, approvals._asked, it.session._parts.tools._serving) == ({}, {}, {})
+
+
+async def test_b38_after_the_end_there_is_nothing_left_to_decide(line):
+    async with line(tools=[pay]) as it:
+        request = await requested(it)
+        hosted(it)
+        other = await it.heard.until(ToolApprovalRequested, 2)
+    for decided in (request, other):
+        with pytest.raises(ToolError, match="belongs to a connection that is over"):
+            await it.session.approve(decided)

@@ -135,7 +135,7 @@ async def test_p10_a_session_that_nobody_reads_holds_a_bounded_amount(wire):
             far.say({"type": "conversation.item.deleted", "item_id": str(number)})
         far.say({"type": "input_audio_buffer.dtmf_event_received", "event": "1"})
         await done.wait()
-        queue = session._reading._unread._queue
+        queue = session._listening._reading._unread._queue
         assert len(queue._control) <= MAX_CONTROL_EVENTS
         assert queue._audio_ms <= MAX_AUDIO_MS
         assert queue.dropped_audio_ms > 0

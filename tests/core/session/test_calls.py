@@ -62,3 +62,13 @@ def test_p10_what_is_remembered_of_calls_is_bounded():
     assert len(calls._fingerprints) <= 256
     assert len(calls._answers) <= 16
     assert calls.open == {}
+
+
+def test_b32_a_call_that_is_still_open_is_known_however_long_ago_it_came():
+    calls = Calls()
+    first = FunctionCall(call_id="first", name="pay", arguments="{}")
+    calls.arrive(first)
+    for number in range(1000):
+        calls.arrive(FunctionCall(call_id=str(number), name="look", arguments="{}"))
+        calls.answered(str(number), Answer("seen"))
+    assert calls.arrive(first) is Arrival.KNOWN

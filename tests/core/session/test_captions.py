@@ -108,3 +108,9 @@ def test_speech_whose_words_were_complete_is_told_no_second_time(captions):
     captions.add(assistant("one two", final=True))
     assert captions.cut("item", "one") is None
     assert not captions.is_over("s")
+
+
+def test_p10_segments_of_a_turn_without_responses_end_with_it(captions):
+    captions.add(AudioTranscriptDelta(segment_id="s", text="Hel", turn_id="turn"))
+    captions.end_turn("turn")
+    assert captions._open == {}

@@ -518,3 +518,19 @@ async def test_p10_segments_without_end_are_given_up_oldest_first(line, new_word
         for number in range(1_000):
             transport.emit(utters("Hello", f"s{number}"))
         assert len(it.session._parts.guardrails._newest.items) <= 64
+
+
+async def test_b40_n15_nobody_is_talked_over_to_say_that_an_answer_was_stopped(line, new_judge):
+    """B40, N15: the model is told at once, and the user who interrupted meanwhile is answered by the next reply."""
+    judge = new_judge()
+    async with line(output_guardrails=[judge.guardrail]) as it:
+        it.begins()
+        it.says("bad words", whole=True)
+        await judge.asked()
+        it.far.say({"type": "input_audio_buffer.speech_started", "item_id": "u", "audio_start_ms": 0})
+        it.ends(status="cancelled")
+        await it.settled()
+        judge.rule(True)
+        await it.far.received("conversation.item.create")
+        await it.settled()
+        assert "response.create" not in it.far.kinds

@@ -241,6 +241,75 @@ async def test_where_they_cannot_be_said_either_nothing_of_the_update_is_sent(wi
         assert it.session.agent is it.agent
 
 
+async def test_where_a_message_would_silence_the_assistant_instructions_are_not_said_in_one(wire, line):
+    flags = {"history": "append", "context_modes": frozenset(), "quiet_messages": False}
+    async with line(transport=fixed(wire, "instructions", **flags)) as it:
+        with pytest.raises(ImmutableConfig, match="instructions cannot be changed now"):
+            await it.session.update_agent(HELPER)
+        assert "conversation.item.create" not in it.far.kinds
+
+
+# Cut off.
+
+
+def slow_update(it):
+    """The transport takes its time to send; gives what says that it has begun, and what lets it go on."""
+    begun, go_on, update = asyncio.Event(), asyncio.Event(), it.transport.update_session_config
+
+    async def slowly(config):
+        begun.set()
+        await go_on.wait()
+        await update(config)
+
+    it.transport.update_session_config = slowly
+    return begun, go_on
+
+
+async def test_whoever_gives_up_on_a_handoff_leaves_model_and_session_agreed(line):
+    async with line() as it:
+        begun, go_on = slow_update(it)
+        changing = asyncio.create_task(it.session.update_agent(HELPER))
+        await begun.wait()
+        changing.cancel()
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await changing
+        assert updates(it)[-1]["instructions"] == "Help."
+        assert it.session.agent is HELPER
+
+
+async def test_a_handoff_that_the_end_of_the_connection_cuts_off_says_so(line):
+    async with line() as it:
+        begun, _ = slow_update(it)
+        changing = asyncio.create_task(it.session.update_agent(HELPER))
+        await begun.wait()
+        await it.session.close()
+        with pytest.raises(NotConnected):
+            await changing
+
+
+async def test_a_handoff_of_one_connection_does_not_change_the_next(line):
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(_run):
+        asked.set()
+        await go_on.wait()
+        return "late"
+
+    async with line() as it:
+        changing = asyncio.create_task(it.session.update_agent(RealtimeAgent(name="Slow", instructions=slow)))
+        await asked.wait()
+        it.far.hang_up(1006)
+        async for _ in it.session:
+            pass
+        await it.session.connect()
+        go_on.set()
+        with pytest.raises(NotConnected):
+            await changing
+        assert len(updates(it)) == 1
+        assert it.session.agent is it.agent
+
+
 # An agent's own listeners, and its start.
 
 
@@ -300,6 +369,42 @@ async def test_closing_while_the_agent_is_made_ready_cancels_the_connecting(line
     with pytest.raises(ConnectCancelled, match="closed while its agent was made ready"):
         await connecting
     assert it.wire.requests == []
+
+
+async def test_closing_ends_connecting_even_if_the_agent_is_never_ready(line):
+    asked = asyncio.Event()
+
+    async def hang(_run):
+        asked.set()
+        await asyncio.Event().wait()
+
+    it = line(agent=RealtimeAgent(name="A", instructions=hang))
+    connecting = asyncio.create_task(it.session.connect())
+    await asked.wait()
+    await it.session.close()
+    async with asyncio.timeout(5):
+        with pytest.raises(ConnectCancelled, match="closed while its agent was made ready"):
+            await connecting
+
+
+async def test_whoever_gives_up_connecting_while_the_agent_is_made_ready_may_try_again(line):
+    asked, hang = asyncio.Event(), [True]
+
+    async def slow(_run):
+        asked.set()
+        if hang[0]:
+            await asyncio.Event().wait()
+        return "now"
+
+    it = line(agent=RealtimeAgent(name="A", instructions=slow))
+    connecting = asyncio.create_task(it.session.connect())
+    await asked.wait()
+    connecting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await connecting
+    hang[0] = False
+    async with it:
+        assert updates(it)[0]["instructions"] == "now"
 
 
 async def test_a_tool_disabled_since_is_not_run(line):

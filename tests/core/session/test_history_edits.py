@@ -227,3 +227,26 @@ async def test_n08_where_a_session_cannot_start_from_a_history_it_does_not_start
         await it.session.connect()
     assert transport.status == "disconnected"
     assert not transport.commands
+
+
+async def test_b44_what_is_taken_out_while_it_is_being_said_stays_out(line):
+    """B44: the response goes on about it, and the service has it no more."""
+    said = {"type": "message", "role": "assistant", "status": "completed"}
+    said["content"] = [{"type": "output_audio", "transcript": "Hi there"}]
+    where = {"response_id": "resp_1", "output_index": 0}
+    async with line() as it:
+        it.begins()
+        it.shows("reply", role="assistant", content=[])
+        it.says("Hi")
+        await it.settled()
+        await it.session.update_history([])
+        it.far.say({"type": "conversation.item.deleted", "item_id": "reply"})
+        it.says("Hi there", whole=True)
+        it.shows("reply", stage="done", **said)
+        it.far.say({"type": "response.output_item.done", **where, "item": {"id": "reply", **said}})
+        it.ends(output=[{"id": "reply", **said}])
+        await it.settled()
+        assert it.session.history == ()
+        it.shows("reply", role="assistant", content=[{"type": "output_text", "text": "Hi again"}])
+        await it.settled()
+        assert [item.text for item in it.session.history] == ["Hi again"], "it is created anew"

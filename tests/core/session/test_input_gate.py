@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
+from offhook.audio.formats import PCM16_24K
 from offhook.config import AudioConfig, AudioInput, SessionConfig, TurnDetection
 from offhook.errors import ConfigError, Unsupported
 from offhook.events import ErrorEvent, InputTranscriptDelta, ItemUpdate
@@ -172,7 +173,7 @@ async def test_each_turn_is_judged_once(line, wire, new_words):
         await it.settled()
         assert words.texts == ["Hello."]
         assert it.far.kinds.count("response.create") == 1
-        assert it.session._parts.input_gate._turns == {"said": None}
+        assert [turn.wait for turn in it.session._parts.input_gate._turns.values()] == [None]
 
 
 async def test_what_is_shown_again_after_a_reconnection_waits_for_no_words(line, new_words):
@@ -317,3 +318,67 @@ async def test_p10_many_turns_leave_nothing_behind(line, wire, new_words):
         await it.settled()
         assert len(it.session._parts.input_gate._turns) <= 64
         assert not it.session._parts.conversation.tasks._running
+
+
+# Turns of the application's own.
+
+
+async def says(it, item="said", *, ms=200, **end):
+    """The user says something while the key is down."""
+    await it.session.begin_turn()
+    await it.session.send_audio(bytes(PCM16_24K.size(ms)))
+    await it.session.end_turn(**end)
+    it.shows(item, content=[{"type": "input_audio", "transcript": None}])
+
+
+def manual(line, *guards):
+    return line(turns="manual", input_guardrails=[guard.guardrail for guard in guards])
+
+
+async def test_a_turn_that_needs_no_answer_is_checked_and_not_answered(line, new_words):
+    words = new_words(kind=InputGuardrail)
+    async with manual(line, words) as it:
+        await says(it, "one", respond=False)
+        await says(it, "two", respond=False)
+        await says(it, "three")
+        is_written(it, "the secret", "one")
+        await it.heard.until(GuardrailTripped)
+        is_written(it, "Hello.", "two")
+        await words.asked(2)
+        await it.settled()
+        assert "response.create" not in it.far.kinds
+        is_written(it, "Hello.", "three")
+        await it.far.received("response.create")
+        await it.settled()
+        assert it.far.kinds.count("response.create") == 1
+
+
+async def test_p08_a_reply_that_waited_for_a_turn_which_was_taken_back_is_asked_for(line, new_words):
+    """P8: what passed is owed an answer, be it that nothing more was said."""
+    words = new_words(kind=InputGuardrail)
+    async with manual(line, words) as it:
+        await says(it)
+        await it.session.begin_turn()
+        is_written(it, "Hello.")
+        await words.asked()
+        await it.settled()
+        assert "response.create" not in it.far.kinds
+        await it.session.cancel_turn()
+        await it.far.received("response.create")
+        await it.session.begin_turn()
+        await it.session.cancel_turn()
+        await it.settled()
+        assert it.far.kinds.count("response.create") == 1
+
+
+async def test_what_is_to_be_said_of_a_trip_waits_for_a_turn_that_may_be_taken_back(line, new_words):
+    words = new_words(kind=InputGuardrail)
+    async with manual(line, words) as it:
+        await says(it)
+        await it.session.begin_turn()
+        is_written(it, "the secret")
+        await it.far.received("conversation.item.create")
+        await it.settled()
+        assert "response.create" not in it.far.kinds
+        await it.session.cancel_turn()
+        await it.far.received("response.create")

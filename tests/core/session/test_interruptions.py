@@ -9,6 +9,7 @@ import attrs
 import pytest
 
 from offhook.agent import RealtimeAgent
+from offhook.audio.formats import PCM16_24K
 from offhook.config import AudioConfig, AudioInput, SessionConfig, TurnDetection
 from offhook.errors import ConfigError, Unsupported
 from offhook.events import (
@@ -373,3 +374,76 @@ def test_where_nothing_can_be_kept_from_the_service_a_shield_is_refused():
             assert transport.commands[-1].name == "connect"
 
     run_virtual(talk())
+
+
+# A shield, and what else happens under it.
+
+
+async def test_p08_a_handoff_during_a_shielded_reply_leaves_the_shield_up(line):
+    """N14: another agent's config says everything anew, but for what holds just now; after the reply speech counts again."""
+    async with line() as it:
+        reply = await it.session.respond("Read the terms", interruptible=False)
+        await it.session.update_agent(RealtimeAgent(name="B", instructions="Be somebody else."))
+        updates = [frame["session"] for frame in it.far.sent if frame["type"] == "session.update"]
+        assert [update.get("instructions") for update in updates] == [None, None, "Be somebody else."]
+        assert "turn_detection" not in updates[2].get("audio", {}).get("input", {})
+        create = (await it.far.received("response.create"))[0]
+        it.far.say({"type": "response.created", "response": {"id": "r", "metadata": create["response"]["metadata"]}})
+        it.ends("r")
+        await reply
+        await it.far.received("session.update", 4)
+        assert it.far.sent[-1]["session"]["audio"]["input"]["turn_detection"] == {"type": "semantic_vad"}
+
+
+async def test_a_shield_falls_when_the_one_who_asked_for_it_is_cancelled(line):
+    """Even in the moment in which the service is being told: it may know already."""
+    async with line() as it:
+        update, told_first = it.transport.update_session_config, asyncio.Event()
+
+        async def slow(config):
+            await update(config)
+            told_first.set()
+            await asyncio.Event().wait()
+
+        it.transport.update_session_config = slow
+        asking = asyncio.create_task(it.session.respond(interruptible=False))
+        async with asyncio.timeout(5):
+            await told_first.wait()
+        it.transport.update_session_config = update
+        asking.cancel()
+        await asyncio.wait({asking})
+        await it.far.received("session.update", 3)
+        assert told(it) == [None, False, None]
+        assert it.session._parts.interrupting.allowed
+
+
+def test_long_speech_interrupts_even_if_the_end_of_what_was_said_before_got_lost():
+    transport, session = scripted(interruptions=MinSpeech(ms=300))
+
+    async def talk():
+        async with session:
+            transport.emit(SpeechStarted())
+            await asyncio.sleep(0.4)
+            transport.emit(TurnStarted(turn_id="t"), SpeechStarted())
+            await asyncio.sleep(0.4)
+            assert interruptions(transport) == 1
+
+    run_virtual(talk())
+
+
+def test_turns_of_the_user_s_own_are_heard_however_little_they_may_interrupt():
+    """No turn detection listens, so what is said over the assistant is no interruption: it is answered after."""
+    transport, session = scripted(expect("request_response"), flags=FIXED, interruptions="off", turns="manual")
+    spoken = bytes(PCM16_24K.size(200))
+
+    async def talk():
+        async with session:
+            transport.emit(TurnStarted(turn_id="t"))
+            await session.begin_turn()
+            await session.send_audio(spoken)
+            await session.end_turn()
+
+    run_virtual(talk())
+    transport.assert_complete()
+    assert [one.arguments["audio"] for one in transport.commands if one.name == "send_audio"] == [spoken, b""]
+    assert interruptions(transport) == 0

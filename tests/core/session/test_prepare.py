@@ -88,3 +88,9 @@ async def test_tools_are_shown_before_hosted_ones_and_handoffs():
         "headers": {"X-Key": "secret"},
     }
     assert "secret" not in repr(docs)
+
+
+@pytest.mark.parametrize("given", [None, lambda _: None, lambda _: 5], ids=["none", "gives none", "gives a number"])
+async def test_instructions_that_are_no_text_are_refused(given):
+    with pytest.raises(ToolError, match=r"instructions of agent 'A' are (NoneType|int). Give text"):
+        await ready(RealtimeAgent(name="A", instructions=given))

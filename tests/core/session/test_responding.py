@@ -263,3 +263,57 @@ async def test_p10_a_reply_that_nobody_awaits_is_forgotten(line):
         await it.session.respond()
         part = it.session._parts.responding
         assert (len(part._by_id), len(part._under_way), len(part._missed)) == (1, 0, 0)
+
+
+async def test_p10_whoever_awaits_a_reply_that_failed_adds_nothing_to_its_error(line):
+    """P10: the error of all is one, and would grow with each."""
+
+    def depth(error):
+        frames, trace = 0, error.__traceback__
+        while trace is not None:
+            frames, trace = frames + 1, trace.tb_next
+        return frames
+
+    async with line() as it:
+        reply = await it.session.respond()
+    depths = set()
+    for _ in range(3):
+        with pytest.raises(ReplyFailed) as caught:
+            await outcome(reply)
+        depths.add(depth(caught.value))
+    assert len(depths) == 1
+
+
+async def test_a_reply_can_be_asked_for_and_awaited_within_a_tool(line):
+    """The turn that called it is over then; its own output is answered after."""
+    texts = []
+
+    @function_tool
+    async def ask() -> str:
+        """Ask."""
+        reply = await it.session.respond("And?", interruptible=False)
+        texts.append((await reply).text)
+        return "asked"
+
+    it = line(tools=[ask])
+    async with it:
+        begins(it, "r1")
+        it.calls("ask", "c1", response="r1")
+        it.ends("r1")
+        begins(it, "r2", await asked(it))
+        it.ends("r2", **said("Well."))
+        assert "response" not in await asked(it, 2)
+        assert (texts, it.outputs) == (["Well."], [("c1", "asked")])
+
+
+async def test_n15_a_reply_that_a_guardrail_stops_is_done_and_says_so(line, new_words):
+    """N15: whoever awaits it is not left waiting, nor given the answer that comes instead."""
+    async with line(output_guardrails=[new_words().guardrail]) as it:
+        reply = await it.session.respond("Tell me", interruptible=False)
+        begins(it, "r1", await asked(it))
+        it.says("the secret", "r1", whole=True)
+        await it.far.received("response.cancel")
+        it.ends("r1", status="cancelled")
+        begins(it, "r2")
+        it.ends("r2", **said("Sorry."))
+        assert ((await outcome(reply)).status, (await outcome(reply)).turn_id) == ("cancelled", "r1")

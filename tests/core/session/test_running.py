@@ -224,3 +224,94 @@ async def test_an_interruption_ends_the_work_of_a_tool_that_says_so_and_no_other
         await it.heard.until(ToolEnd)
         assert it.outputs == [("call_1", output)]
         assert it.heard.of(ErrorEvent) == []
+
+
+# Replies when the user speaks.
+
+
+@pytest.fixture
+def answer_comes_at_once(monkeypatch):
+    monkeypatch.setattr("offhook.session.floor._ANSWER_COMES_S", 0.01)
+
+
+def user_falls_silent(it):
+    it.far.say({"type": "input_audio_buffer.speech_stopped", "event_id": "e", "audio_end_ms": 9, "item_id": "u"})
+
+
+async def overtaken(it, go_on):
+    """A call whose response the user interrupts, and which then has its output."""
+    it.begins()
+    it.calls("look", "call_1")
+    await it.heard.until(ToolStart)
+    interrupt(it)
+    await it.heard.until(AudioInterrupted)
+    it.ends()
+    go_on.set()
+    await it.heard.until(ToolEnd)
+    await it.settled()
+
+
+@pytest.fixture
+def looking():
+    go_on = asyncio.Event()
+
+    @function_tool
+    async def look() -> str:
+        await go_on.wait()
+        return "seen"
+
+    return look, go_on
+
+
+@pytest.mark.usefixtures("answer_comes_at_once")
+async def test_a_reply_to_a_call_that_was_overtaken_waits_until_the_user_has_spoken(line, looking):
+    tool, go_on = looking
+    async with line(tools=[tool]) as it:
+        await overtaken(it, go_on)
+        assert (it.outputs, replies(it)) == ([("call_1", "seen")], 0)
+        user_falls_silent(it)
+        await it.far.received("response.create")
+
+
+async def test_a_turn_that_begins_with_the_output_at_hand_is_the_reply_and_there_is_no_second(line, looking):
+    tool, go_on = looking
+    async with line(tools=[tool]) as it:
+        await overtaken(it, go_on)
+        user_falls_silent(it)
+        it.begins("resp_2")  # by the service itself, as after any words of the user
+        it.ends("resp_2")
+        await it.settled()
+        await asyncio.sleep(0)
+        await it.settled()
+        assert replies(it) == 0
+        assert it.session._parts.tools._overtaken == set()
+
+
+@pytest.mark.usefixtures("answer_comes_at_once")
+async def test_outputs_that_wait_for_a_pause_share_one_reply(line):
+    tools = [function_tool(name=name, reply="when_idle")(lambda: "seen") for name in ("one", "two", "three")]
+    async with line(tools=tools) as it:
+        it.begins()
+        for number, tool in enumerate(tools):
+            it.calls(tool.name, f"call_{number}")
+        await it.heard.until(ToolEnd, 3)
+        it.ends()
+        await it.far.received("response.create")
+        it.begins("resp_2")
+        it.ends("resp_2")
+        await it.settled()
+        assert replies(it) == 1
+
+
+@pytest.mark.usefixtures("answer_comes_at_once")
+async def test_a_reply_that_is_due_while_the_user_speaks_waits_for_the_user(line):
+    async with line(tools=[function_tool(name="look")(lambda: "seen")]) as it:
+        it.begins()
+        it.calls("look", "call_1")
+        await it.heard.until(ToolEnd)
+        it.far.say({"type": "input_audio_buffer.speech_started", "event_id": "e", "audio_start_ms": 0, "item_id": "u"})
+        it.ends()
+        await it.settled()
+        assert replies(it) == 0
+        user_falls_silent(it)
+        await it.far.received("response.create")

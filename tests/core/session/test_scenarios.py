@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 
+import attrs
 import pytest
 
 from offhook.agent import RealtimeAgent
@@ -34,8 +35,13 @@ from offhook.events import (
     WorkDone,
     WorkStarted,
 )
+from offhook.guardrail import GuardrailSettings, output_guardrail
+from offhook.hookspecs import ConnectOptions
 from offhook.items import MessageItem
 from offhook.session import RealtimeSession
+from offhook.session.checks import Checks
+from offhook.session.conversation import Conversation
+from offhook.session.events import GuardrailTripped
 from offhook.testing import ScriptedTransport, run_virtual
 from offhook.tool import Background, function_tool
 
@@ -115,7 +121,7 @@ def messages(talk):
 
 def scenario(test):
     """Run a test in virtual time."""
-    return lambda: run_virtual(asyncio.wait_for(test(), 600))
+    return lambda *given: run_virtual(asyncio.wait_for(test(*given), 600))
 
 
 @scenario
@@ -371,3 +377,40 @@ async def late_and_revised():
 
 def test_scenario_10_late_and_revised_words_and_totals_of_usage_are_taken_for_what_they_are():
     late_and_revised()
+
+
+@scenario
+async def late_words_of_the_turn_before():
+    @output_guardrail
+    def no_secrets(_run, text):
+        return "secret" in text
+
+    async with Talk(TURN, output_guardrails=[no_secrets]) as talk:
+        for turn_id in ("t1", "t2"):
+            talk.transport.emit(TurnStarted(turn_id=turn_id))
+        talk.says("the secret", "s1", turn_id="t1", final=True)
+        await talk.settled()
+        (trip,) = talk.of(GuardrailTripped)
+        assert trip.response_id == "t1"
+        assert talk.sent("interrupt") == []
+
+
+def test_b41_words_of_a_turn_without_responses_are_checked_as_that_turns():
+    late_words_of_the_turn_before()
+
+
+@scenario
+async def tripped_while_the_user_speaks_on(quiet):
+    transport = ScriptedTransport(capabilities=attrs.evolve(TURN, quiet_messages=quiet), strict=False)
+    await transport.connect(ConnectOptions())
+    checks = Checks(Conversation(transport, lambda _: None), GuardrailSettings())
+    await checks.tell_model("That was not allowed.", "system", respond=False)
+    await checks.tell_model("Say something else.", "user")
+    said = [command.arguments["message"].text for command in transport.commands if command.name == "send_message"]
+    assert said == [*(["That was not allowed."] if quiet else []), "Say something else."]
+    await transport.close()
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_a_note_about_a_trip_is_not_written_where_it_would_end_the_users_turn(quiet):
+    tripped_while_the_user_speaks_on(quiet)

@@ -21,6 +21,7 @@ from offhook.events import (
     RawEvent,
     SessionReady,
     TurnDone,
+    TurnStarted,
     Usage,
 )
 from offhook.items import FunctionCallItem, InputAudio, InputImage, InputText, MessageItem, OutputAudio, OutputText
@@ -123,7 +124,7 @@ async def test_closing_while_connecting_cancels_it(line):
     await it.session.close()
     with pytest.raises(ConnectCancelled):
         await connecting
-    assert it.session._listening == []
+    assert not it.session._listening.active
 
 
 @pytest.mark.parametrize(("code", "reason"), [(1000, "remote_hangup"), (1006, "lost")])
@@ -219,6 +220,72 @@ async def test_two_sessions_after_each_other_share_a_transport_and_leak_nothing(
     assert (len(first.heard), len(first_raw)) == heard
     assert first.session.history == ()
     assert first.transport._emitter._table == {}
+
+
+async def test_a_session_that_was_overtaken_by_another_on_its_transport_leaves_that_one_alone(line):
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(_run):
+        asked.set()
+        await go_on.wait()
+        return "late"
+
+    late = line(agent=RealtimeAgent(name="Late", instructions=slow))
+    connecting = asyncio.create_task(late.session.connect())
+    await asked.wait()
+    async with line(transport=late.transport) as it:
+        go_on.set()
+        with pytest.raises(AlreadyConnected):
+            await connecting
+        it.shows("a")
+        await it.settled()
+        await late.session.close()
+        assert it.transport.status == "connected"
+    assert late.heard == []
+    assert late.session.history == ()
+
+
+async def test_two_sessions_may_share_an_agent_and_each_has_a_conversation_of_its_own(line, wire):
+    heard, both = [], asyncio.Event()
+
+    async def hear(event):
+        await asyncio.sleep(0)
+        heard.append(event.turn_id)
+        if len(heard) == 2:
+            both.set()
+
+    agent = RealtimeAgent(name="A")
+    agent.on("agent_start", hear)
+    async with line(agent=agent) as one, line(agent=agent, transport=wire.transport()) as other:
+        far = wire.channels[0], wire.channels[1]
+        far[0].say({"type": "response.created", "response": {"id": "one", "status": "in_progress", "output": []}})
+        await one.heard.until(TurnStarted)
+        await one.session.close()
+        far[1].say({"type": "response.created", "response": {"id": "other", "status": "in_progress", "output": []}})
+        await other.heard.until(TurnStarted)
+        assert [event.turn_id for event in one.heard.of(TurnStarted)] == ["one"]
+        async with asyncio.timeout(PATIENCE_S):
+            await both.wait()
+        assert heard == ["one", "other"]
+
+
+def test_an_agent_may_be_used_in_one_event_loop_after_the_other(line):
+    heard = []
+
+    async def hear(_event):
+        heard[-1].set()
+
+    agent = RealtimeAgent(name="A")
+    agent.on("agent_start", hear)
+
+    async def talk():
+        heard.append(asyncio.Event())
+        async with line(agent=agent) as it, asyncio.timeout(PATIENCE_S):
+            it.begins()
+            await heard[-1].wait()
+
+    asyncio.run(talk())
+    asyncio.run(talk())
 
 
 # Speaking.

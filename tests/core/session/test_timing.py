@@ -25,7 +25,7 @@ from offhook.events import (
     TurnStarted,
     Usage,
 )
-from offhook.items import MessageItem, OutputAudio
+from offhook.items import MessageItem, OutputAudio, OutputText
 from offhook.prices import Prices
 from offhook.realtime.capabilities import REALTIME_CAPABILITIES
 from offhook.session import RealtimeSession
@@ -344,3 +344,51 @@ def test_p10_a_thousand_turns_leave_one_record():
         assert len(it.session._parts.playout._queue) <= 1
 
     assert len(Talk().run(talk)) == 1000
+
+
+def test_turns_that_overlap_are_timed_each_by_itself():
+    """A response outside of the conversation, and one that the service begins meanwhile: one record each."""
+
+    async def talk(it):
+        it.emit(TurnStarted(turn_id="aside"), sound(10, "aside"), SpeechStopped(), TurnStarted(turn_id="t1"))
+        await it.wait(50)
+        for _ in range(5):
+            it.emit(sound(10, "t1"), sound(10, "aside"))
+        it.emit(TurnDone(turn_id="aside", usage=Usage(requests=1)), sound(10, "t1"))
+        it.emit(TurnDone(turn_id="t1", usage=Usage(requests=2)))
+        await it.wait(1000)
+
+    it = Talk()
+    assert it.run(talk) == [("aside", None, None, None, None), ("t1", 50, None, None, None)]
+    assert [timing.usage.requests for timing in it.told] == [1, 2]
+
+
+def test_audio_that_comes_after_its_turn_was_told_makes_no_turn_of_its_own():
+    async def talk(it):
+        it.emit(TurnStarted(turn_id="t1"), TurnDone(turn_id="t1"), TurnStarted(turn_id="t2"), sound(10, "t1"))
+        it.emit(TurnDone(turn_id="t2"))
+        await it.wait(100)
+
+    assert [turn for turn, *_ in Talk().run(talk)] == ["t1", "t2"]
+
+
+def test_p10_turns_that_never_end_are_told_in_the_end():
+    async def talk(it):
+        for number in range(100):
+            it.emit(TurnStarted(turn_id=f"t{number}"))
+        assert len(it.session._parts.timing._records) <= 8
+
+    assert len(Talk().run(talk)) == 100
+
+
+def test_what_was_answered_in_writing_is_answered():
+    """The sound of a later turn is no late answer to it."""
+
+    async def talk(it):
+        written = (MessageItem(item_id="i", role="assistant", content=(OutputText("Yes."),)),)
+        it.emit(SpeechStopped(), TurnStarted(turn_id="t1"), TurnDone(turn_id="t1", output=written))
+        await it.wait(60_000)
+        it.emit(TurnStarted(turn_id="t2"), sound(10, "t2"), TurnDone(turn_id="t2"))
+        await it.wait(100)
+
+    assert [first for _, first, *_ in Talk().run(talk)] == [None, None]

@@ -132,13 +132,13 @@ async def test_b33_an_unknown_tool_is_answered_so_and_no_reply_is_asked_for(line
 @pytest.mark.parametrize(
     ("tool", "output", "error"),
     [
-        (fail, "fail failed. Tell the user that it did not work.", "raised RuntimeError: the secret details"),
-        (fail_in_a_thread, "fail_in_a_thread failed. Tell the user", "raised RuntimeError: the secret details"),
+        (fail, "fail failed. Tell the user that it did not work.", "raised RuntimeError at test_tools.py"),
+        (fail_in_a_thread, "fail_in_a_thread failed. Tell the user", "raised RuntimeError at test_tools.py"),
         (hang, "hang did not answer within 10 ms.", "did not answer within 10 ms"),
         (hang_on, "hang_on did not answer within 10 ms.", "did not answer within 10 ms"),
-        (give_up, "give_up failed. Tell the user", "raised CancelledError"),
-        (leave, "leave failed. Tell the user", "it wanted to exit with 2"),
-        (bad, "bad could not be called: a tool gave bytes", "was called wrongly: a tool gave bytes"),
+        (give_up, "give_up failed. Tell the user", "raised CancelledError at test_tools.py"),
+        (leave, "leave failed. Tell the user", "raised SystemExit at test_tools.py"),
+        (bad, "bad could not be called: a tool gave bytes", "was called wrongly"),
     ],
     ids=lambda value: getattr(value, "name", None),
 )
@@ -148,8 +148,11 @@ async def test_a7_b36_a_tool_that_does_not_work_is_answered_and_the_session_live
         answer = await one(it, tool.name)
         assert answer.startswith(output)
         assert "secret" not in answer
-        assert error in it.heard.of(ErrorEvent)[0].message
-        assert not it.heard.of(ErrorEvent)[0].fatal
+        told = it.heard.of(ErrorEvent)[0]
+        assert error in told.message
+        assert "secret" not in told.message, "it is logged"
+        assert told.cause is not None
+        assert not told.fatal
         await it.far.received("response.create")
         it.calls("look", "call_2", response="resp_2")
         await it.heard.until(ToolEnd, 2)
@@ -179,7 +182,7 @@ async def test_a_time_out_of_the_tools_own_is_a_failure_and_not_ours(line):
 
     async with line(tools=[ask]) as it:
         assert (await one(it, "ask")).startswith("ask failed")
-        assert "raised TimeoutError: the other side" in it.heard.of(ErrorEvent)[0].message
+        assert str(it.heard.of(ErrorEvent)[0].cause) == "the other side"
 
 
 async def test_a_tool_that_answers_after_its_time_is_not_heard(line):

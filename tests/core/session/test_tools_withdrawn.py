@@ -10,7 +10,7 @@ import pytest
 
 from offhook.agent_events import ToolEnd, ToolStart
 from offhook.context import ToolContext
-from offhook.events import ErrorEvent, FunctionCallCancelled
+from offhook.events import AudioInterrupted, ErrorEvent, FunctionCallCancelled
 from offhook.session import tasks as tasks_module
 from offhook.tool import function_tool
 
@@ -101,6 +101,79 @@ async def test_a_withdrawn_call_whose_task_does_not_stop_is_not_answered_either(
 def withdraw(line, *call_ids):
     """No frame of this dialect says it; other speech APIs do."""
     line.transport._emit(FunctionCallCancelled(call_ids=call_ids))
+
+
+@pytest.mark.parametrize("option", ["is_enabled", "needs_approval", "input_guardrails"])
+async def test_p7_a_call_that_is_withdrawn_while_it_is_checked_never_runs(line, option):
+    ran, asked, hang = [], asyncio.Event(), [False]
+
+    async def check(*_given):
+        if hang[0]:
+            asked.set()
+            await asyncio.Event().wait()
+        return True
+
+    given = {option: [check] if option.endswith("s") else check}
+    async with line(tools=[function_tool(name="note", **given)(lambda: ran.append(1))]) as it:
+        hang[0] = True
+        it.calls("note", "call_1")
+        async with asyncio.timeout(PATIENCE_S):
+            await asked.wait()
+        withdraw(it, "call_1")
+        await it.settled()
+        assert (ran, it.outputs, it.heard.of(ToolStart)) == ([], [], [])
+        assert it.session._parts.tools._serving == {}
+
+
+async def test_p7_a_call_that_is_withdrawn_as_its_tool_is_announced_never_runs(line):
+    ran = []
+
+    @function_tool
+    async def note() -> str:
+        ran.append(1)
+        return "x"
+
+    async with line(tools=[note]) as it:
+        it.session.on("agent_tool_start", lambda event: withdraw(it, event.call.call_id))
+        it.calls("note", "call_1")
+        await it.heard.until(ToolStart)
+        await it.settled()
+        assert (ran, it.outputs) == ([], [])
+
+
+async def test_p10_calls_that_are_withdrawn_after_an_interruption_are_forgotten(line, waiting):
+    tool, _ = waiting
+    async with line(tools=[tool]) as it:
+        it.calls("wait", "call_1")
+        await it.heard.until(ToolStart)
+        it.transport._emit(AudioInterrupted(epoch=1))
+        withdraw(it, "call_1")
+        await it.settled()
+        assert it.session._parts.tools._overtaken == set()
+
+
+async def test_the_other_outputs_of_a_turn_are_spoken_about_if_the_last_cannot_be_sent(line):
+    go_on = asyncio.Event()
+
+    @function_tool
+    async def last() -> str:
+        await go_on.wait()
+        return "last"
+
+    async with line(tools=[function_tool(name="first")(lambda: "first"), last]) as it:
+        it.begins()
+        it.calls("first", "call_1")
+        it.calls("last", "call_2")
+        it.ends()
+        await it.far.received("conversation.item.create")
+
+        async def refuse(*_):
+            raise ValueError("too long")
+
+        it.transport.send_function_call_output = refuse
+        go_on.set()
+        await it.far.received("response.create")
+        assert it.outputs == [("call_1", "first")]
 
 
 # With the connection.

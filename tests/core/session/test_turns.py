@@ -12,7 +12,7 @@ from offhook.agent import RealtimeAgent
 from offhook.audio.formats import PCM16_24K
 from offhook.config import AudioConfig, AudioInput, SessionConfig, TurnDetection
 from offhook.errors import ConfigError, NotConnected, TurnError, Unsupported
-from offhook.events import SpeechStarted, SpeechStopped
+from offhook.events import SpeechStarted, SpeechStopped, TurnStarted
 from offhook.realtime.capabilities import REALTIME_CAPABILITIES
 from offhook.session import RealtimeSession
 from offhook.testing import ScriptedTransport, expect, run_virtual
@@ -260,3 +260,35 @@ def test_a_microphone_of_the_transport_is_open_only_within_a_turn():
 
     run_virtual(talk())
     transport.assert_complete()
+
+
+def refusing(name):
+    """A session on a transport where one command fails."""
+    transport = ScriptedTransport(strict=False)
+
+    async def refuse(*_, **__):
+        raise RuntimeError("not now")
+
+    session = RealtimeSession(RealtimeAgent(name="A"), transport=transport, turns="manual")
+    return transport, session, lambda: setattr(transport, name, refuse)
+
+
+@pytest.mark.parametrize(
+    ("command", "operation"), [("interrupt", "begin_turn"), ("send_audio", "end_turn"), ("clear_audio", "cancel_turn")]
+)
+async def test_whatever_becomes_of_a_turn_nobody_waits_for_the_user_to_stop(command, operation):
+    transport, session, break_it = refusing(command)
+    heard = []
+    for name in ("speech_started", "speech_stopped"):
+        session.on(name, heard.append)
+    async with session:
+        transport.emit(TurnStarted(turn_id="t"))
+        if operation != "begin_turn":
+            await session.begin_turn()
+            await session.send_audio(tone(200))
+        break_it()
+        with pytest.raises(RuntimeError, match="not now"):
+            await getattr(session, operation)()
+        assert [type(event) for event in heard] == [SpeechStarted, SpeechStopped]
+        assert not session._parts.floor.user_speaks
+        assert session._parts.turns._began is None

@@ -106,3 +106,8 @@ def test_adding_changes_neither_side():
     one = of(1, text_tokens=1)
     total_of(one, of(1, text_tokens=1))
     assert one.input_details == {"text_tokens": 1}
+
+
+def test_totals_of_two_turns_are_two_where_there_are_no_responses():
+    updates = [UsageUpdate(usage=of(5), kind="total", scope="turn", turn_id=turn_id) for turn_id in ("t1", "t2")]
+    assert tally_of(*updates).input_tokens == 10

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from offhook.agent import RealtimeAgent
@@ -62,7 +64,9 @@ def test_a_handler_that_raises_is_told_of_and_the_model_is_told_without_the_deta
     ]
     _, error, done = run_virtual(after(book, *steps))
     assert (error.code, done.status) == ("work_failed", "failed")
-    assert "RuntimeError: the secret details" in error.message
+    assert "raised RuntimeError at test_work.py" in error.message
+    assert str(error.cause) == "the secret details"
+    assert "secret" not in error.message, "it is logged"
 
 
 @pytest.mark.parametrize(
@@ -87,3 +91,58 @@ def test_work_of_the_service_itself_and_calls_of_tools_are_not_the_handlers(star
 
 def test_without_a_handler_it_is_only_told():
     assert run_virtual(after(None)) == [STARTED]
+
+
+async def never(_run, _event):
+    await asyncio.Event().wait()
+
+
+def test_work_that_ended_elsewhere_is_stopped_here_and_not_finished_again():
+    stopped = []
+
+    async def book(_run, _event):
+        try:
+            await never(_run, _event)
+        finally:
+            stopped.append("book")
+
+    async def talk():
+        transport = ScriptedTransport(capabilities=FLAGS, strict=False)
+        async with RealtimeSession(RealtimeAgent(name="A"), transport=transport, work_handler=book):
+            transport.emit(STARTED)
+            await asyncio.sleep(1)
+            transport.emit(WorkDone(work_id="w1", status="cancelled"))
+            await asyncio.sleep(1)
+            assert stopped == ["book"]
+        assert [command.name for command in transport.commands if "work" in command.name] == []
+
+    run_virtual(talk())
+
+
+def test_work_that_is_told_twice_is_done_once():
+    begun = []
+
+    async def book(_run, event):
+        begun.append(event.work_id)
+        await never(_run, event)
+
+    async def talk():
+        transport = ScriptedTransport(capabilities=FLAGS, strict=False)
+        async with RealtimeSession(RealtimeAgent(name="A"), transport=transport, work_handler=book):
+            transport.emit(STARTED)
+            transport.emit(STARTED)
+            await asyncio.sleep(1)
+        assert begun == ["w1"]
+
+    run_virtual(talk())
+
+
+@pytest.mark.parametrize("result", [b"bytes", SystemExit(2), asyncio.CancelledError()], ids=repr)
+def test_work_without_a_result_that_can_be_told_is_finished_as_failed(result):
+    async def book(_run, _event):
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    steps = [expect("send_context", mode="speakable"), expect("finish_work", status="failed")]
+    assert run_virtual(after(book, *steps))[-1].status == "failed"

@@ -12,9 +12,12 @@ import pytest
 
 from offhook.capabilities import Capabilities
 from offhook.errors import ContractError
+from offhook.hookspecs import ConnectOptions
 from offhook.loopback import Loopback, LoopbackOptions
-from offhook.testing.conformance import MemoryPeer, Peer, SkippedByFlag, TransportConformance
+from offhook.testing.conformance import KEY, MemoryPeer, Peer, SkippedByFlag, TransportConformance
+from offhook.testing.conformance.line import Line
 from offhook.testing.conformance.rules import SKIPPED_BY_FLAG, rules_of
+from offhook.testing.conformance.waiting import turns
 from offhook.testing.plugin import _BY_FLAG
 
 pytest_plugins = "pytester"
@@ -111,6 +114,20 @@ async def test_a_step_that_only_a_flag_needs_says_so_when_it_is_missing():
     peer = type("Short", (Peer,), dict.fromkeys(steps.split()))()
     with pytest.raises(NotImplementedError, match=r"Short needs the step withdraw\('c'\).*cancels_calls=True"):
         await peer.withdraw("c")
+
+
+async def test_a_far_end_elsewhere_may_tell_what_it_sent_after_it_arrived():
+    class Late(MemoryPeer):
+        async def unknown(self):
+            frame = await super().unknown()
+            await turns(50)
+            return frame
+
+    async with Late() as peer:
+        line = Line(Conformance().transport(peer), peer, ConnectOptions(api_key=KEY), patience_s=1)
+        await line.connect()
+        await line.settle()
+        await line.end()
 
 
 def test_it_runs_where_there_is_no_pytest():

@@ -107,8 +107,25 @@ def write_wav(path: str | PathLike[str], pcm: bytes, rate_hz: int) -> None:
     try:
         Path(path).write_bytes(head + form + data + pcm)
     except OSError as error:
-        message = f"{path} cannot be written: {error.strerror}. Give a file name in a folder that you may write to."
-        raise AudioError(message) from error
+        raise _unwritable(path, error) from error
+
+
+def check_writable(path: str | PathLike[str]) -> None:
+    """Raises the ``AudioError`` that ``write_wav`` would raise for ``path``. What is there stays as it is."""
+    path = Path(path)
+    there = path.exists()
+    try:
+        path.open("ab").close()
+        if not there:
+            path.unlink()
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: str | PathLike[str], error: OSError) -> AudioError:
+    return AudioError(
+        f"{path} cannot be written: {error.strerror}. Give a file name in a folder that you may write to."
+    )
 
 
 def _parse(path: Path, body: bytes) -> WavAudio:

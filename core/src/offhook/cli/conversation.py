@@ -103,8 +103,15 @@ class Conversation:
             await self._fade(told=told)
 
     async def _speak(self, session: RealtimeSession, audio_format: AudioFormat) -> None:
+        flags = session.transport.capabilities
         async for frame in self.question.frames(audio_format.rate_hz):
-            await session.send_audio(g711.encode(frame, audio_format.encoding))
+            # Where the service hears no pauses, the end of the question is ours to tell.
+            ends = flags.turn_control == "client" and self.question.asked
+            await session.send_audio(g711.encode(frame, audio_format.encoding), commit=ends)
+            if ends:
+                break
+        if flags.request_response:
+            await session.request_response()
 
     def _received(self, event: e.Event) -> bool:
         """Take what comes through the contract; tells whether the answer is complete."""

@@ -14,7 +14,7 @@ from offhook.audio import g711
 from offhook.audio.devices import AudioDevices
 from offhook.audio.formats import PCM16_24K, AudioFormat
 from offhook.audio.streams import Microphone
-from offhook.errors import NotConnected
+from offhook.errors import NotConnected, Unsupported
 from offhook.session import RealtimeSession
 
 
@@ -33,9 +33,17 @@ async def converse(
     """Connect ``session`` and talk until the other side hangs up; gives how it ended. Cancelling it hangs up.
 
     A transport that handles the audio has devices of its own; for any other they are opened here, in the session's
-    formats. ``show`` is given every event as it comes. Raises ``AudioError``, and whatever connecting raises.
+    formats. ``show`` is given every event as it comes. Raises ``AudioError``, ``Unsupported`` where nobody would hear the
+    end of a turn, and whatever connecting raises.
     """
-    carried = not session.transport.capabilities.handles_audio
+    flags = session.transport.capabilities
+    if flags.turn_control == "client":
+        raise Unsupported(
+            f"a live conversation over {session.transport.name!r}",
+            "turn_control=client",
+            "It does not hear where you end. Ask from a file, --question FILE.wav, or choose another transport.",
+        )
+    carried = not flags.handles_audio
     end: e.ConnectionChange | None = None
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(session)

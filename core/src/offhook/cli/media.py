@@ -71,6 +71,11 @@ class Question:
     taken_ms: float = field(init=False, default=0.0)
     ended_at: float = field(init=False, default=0.0)
 
+    @property
+    def asked(self) -> bool:
+        """Whether all of it was taken, and silence is what comes."""
+        return self.taken_ms >= self.wav.duration_ms
+
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self.frames(PCM16_24K.rate_hz, ahead_ms=_AHEAD_MS)
 

@@ -6,15 +6,18 @@ They are ``string.Template`` texts, and end in ``.tmpl`` so that no tool takes t
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from importlib.metadata import version
+from importlib.metadata import distribution, version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
 from string import Template
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import typer
 from packaging.version import Version
@@ -32,6 +35,14 @@ _LONGEST_NAME: Final = 24
 #: Their classes would be named like offhook's own: ``ConnectOptions``, ``RealtimeDialectPeer``.
 _RESERVED: Final = frozenset({"connect", "realtime-dialect"})
 _SUFFIX: Final = ".tmpl"
+_PREFIX: Final = "offhook-"
+_PROJECT: Final = PurePosixPath("pyproject.toml")
+#: For an offhook that is no release: without it, uv would look for one, and find none or another.
+_SOURCE: Final = """
+# The offhook that wrote this was installed from a folder, and uv takes the same. Take it out before you publish.
+[tool.uv.sources]
+offhook = {{ path = {path}, editable = true }}
+"""
 #: The folder of templates that becomes the package.
 _PACKAGE: Final = "offhook_name"
 _ABOUT: Final[Mapping[Flavour, str]] = {
@@ -70,6 +81,11 @@ def new_transport(
 
 def _check(name: str) -> None:
     """Raise ``ConfigError`` unless a new transport can have this name."""
+    if name.startswith(_PREFIX):
+        raise ConfigError(
+            f"a transport's name, as config has it, does not begin with {_PREFIX!r}: its distribution's name will. "
+            f"Give {name.removeprefix(_PREFIX)!r}."
+        )
     if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME or name in _RESERVED:
         raise ConfigError(
             f"a new transport cannot be named {name!r}. Use small letters, digits, and single hyphens between them, "
@@ -102,7 +118,7 @@ def _rendered(name: str, flavour: Flavour) -> Iterator[tuple[PurePosixPath, str]
         for path, template in _files(templates / part, PurePosixPath()):
             parts = (package if part == _PACKAGE else part for part in path.parts)
             text = Template(template.read_text(encoding="utf-8")).substitute(values)
-            yield PurePosixPath(*parts), text
+            yield PurePosixPath(*parts), text + _source() if path == _PROJECT else text
 
 
 def _files(folder: Traversable, path: PurePosixPath) -> Iterator[tuple[PurePosixPath, Traversable]]:
@@ -111,6 +127,16 @@ def _files(folder: Traversable, path: PurePosixPath) -> Iterator[tuple[PurePosix
             yield from _files(entry, path / entry.name)
         elif entry.name.endswith(_SUFFIX):
             yield path / entry.name.removesuffix(_SUFFIX), entry
+
+
+def _source() -> str:
+    """Say where this offhook comes from, if that is a folder (PEP 610)."""
+    direct: dict[str, Any] = json.loads(distribution("offhook").read_text("direct_url.json") or "{}")
+    if "dir_info" not in direct:
+        return ""
+    url: str = direct["url"]
+    path = json.dumps(url2pathname(urlsplit(url).path), ensure_ascii=False)  # also a string of TOML
+    return _SOURCE.format(path=path)
 
 
 def _requirement(ours: Version) -> str:

@@ -13,7 +13,7 @@ from attrs import frozen
 
 from offhook.agent import RealtimeAgent
 from offhook.audio.formats import PCM16_24K
-from offhook.audio.wav import read_wav, write_wav
+from offhook.audio.wav import check_writable, read_wav, write_wav
 from offhook.cli.conversation import Conversation, Report
 from offhook.cli.levels import Level
 from offhook.cli.live import Devices, converse
@@ -106,6 +106,8 @@ def conduct(
 
 async def hold(conversation: Conversation, session: RealtimeSession, output: Path | None, screen: Screen) -> Report:
     """Ask the question, show the conversation, and write the answer."""
+    if output is not None:
+        check_writable(output)  # before anything is asked, and paid for
     with screen:
         report = await conversation.hold(session, screen.show)
     screen.report(report)

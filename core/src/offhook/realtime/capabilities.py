@@ -13,6 +13,7 @@ REALTIME_CAPABILITIES: Final = Capabilities(
     turn_model="response",
     items="server",
     history="mutable",
+    quiet_messages=True,
     cancel="server",
     truncate="client",
     turn_control="both",

@@ -3,6 +3,8 @@
 Audio arrives faster than it is played, so what was heard lags behind what was received. The sink that plays it reports
 with ``played``: exact, and the only thing believed from then on. Until a sink reports, a speaker is assumed that plays
 what arrives, in order, without pause, from the moment it arrives: an estimate, but one that knows about queues and gaps.
+It is made when somebody asks, and not while audio arrives: a first report must not come on top of it, and what is done for
+each piece of audio is felt.
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ class _Part:
 #: Less than a sample of any format.
 _NOTHING_MS = 0.001
 #: A sink that stopped reporting must not make this grow for ever (P10).
-_MAX_PARTS = 256
+_MAX_PARTS = 64
 
 
 @define
@@ -59,19 +61,16 @@ class Playback:
 
     _parts: deque[_Part] = field(init=False, factory=lambda: deque(maxlen=_MAX_PARTS))
     _reported: bool = field(init=False, default=False)
-    _now: float = field(init=False, default=0.0)
+    #: When the assumed speaker will have played all there is, in ms.
+    _until_ms: float = field(init=False, default=0.0)
 
     def received(self, item_id: str, content_index: int, ms: float, now: float) -> None:
         """Queue ``ms`` of audio of this part."""
-        if now > self._now:
-            self.advance(now)
-        part = self._find(item_id, content_index)
-        if part is None:
-            # The service sends parts one after the other: the one before has all its audio.
-            if self._parts:
-                self._parts[-1].done = True
-            part = _Part(item_id, content_index)
-            self._parts.append(part)
+        now_ms, parts = now * 1000, self._parts
+        self._until_ms = (max(self._until_ms, now_ms)) + ms
+        part = parts[-1] if parts else None
+        if part is None or part.item_id != item_id or part.content_index != content_index:
+            part = self._find(item_id, content_index) or self._begin(item_id, content_index)
         part.received_ms += ms
 
     def finished(self, item_id: str | None) -> None:
@@ -86,15 +85,9 @@ class Playback:
         self._reported = True
         self._play(ms)
 
-    def advance(self, now: float) -> None:
-        """Let the assumed speaker play up to ``now``; a sink that reports needs no assumption."""
-        if not self._reported:
-            self._play((now - self._now) * 1000)
-        self._now = now
-
     def playing(self, now: float) -> bool:
         """Whether anything is still to be heard, or may yet arrive."""
-        self.advance(now)
+        self._assume(now)
         return bool(self._parts)
 
     def interrupt(self, now: float, heard_ms: int | None = None) -> list[Truncation]:
@@ -102,9 +95,10 @@ class Playback:
 
         ``heard_ms`` beats the position of the part that plays.
         """
-        self.advance(now)
+        self._assume(now)
         parts = list(self._parts)
         self._parts.clear()
+        self._until_ms = now * 1000
         if parts and heard_ms is not None:
             parts[0].played_ms = max(0.0, min(float(heard_ms), parts[0].received_ms))
         return [
@@ -114,6 +108,12 @@ class Playback:
             for part in parts
             if part.cut
         ]
+
+    def _assume(self, now: float) -> None:
+        """Let the assumed speaker have played up to ``now``; a sink that reports needs no assumption."""
+        if not self._reported:
+            unplayed_ms = sum(part.unplayed_ms for part in self._parts)
+            self._play(unplayed_ms - max(0.0, self._until_ms - now * 1000))
 
     def _play(self, ms: float) -> None:
         for part in self._parts:
@@ -129,7 +129,12 @@ class Playback:
             self._parts.popleft()
 
     def _find(self, item_id: str, content_index: int) -> _Part | None:
-        parts = self._parts
-        if parts and parts[-1].item_id == item_id and parts[-1].content_index == content_index:
-            return parts[-1]  # nearly always
-        return next((p for p in parts if p.item_id == item_id and p.content_index == content_index), None)
+        return next((p for p in self._parts if p.item_id == item_id and p.content_index == content_index), None)
+
+    def _begin(self, item_id: str, content_index: int) -> _Part:
+        # The service sends parts one after the other: the one before has all its audio.
+        if self._parts:
+            self._parts[-1].done = True
+        part = _Part(item_id, content_index)
+        self._parts.append(part)
+        return part

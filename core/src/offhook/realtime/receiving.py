@@ -50,6 +50,8 @@ class Receiver:
         self._calls = OpenCalls()
         self._unseen = Unseen()
         self._edits = HistoryEdits(self._new_id, self._unseen)
+        #: Items that were deleted while a response was under way, which may go on about them.
+        self._gone: set[str] = set()
         self.playback = self._speech.playback
 
     def receive(self, frame: str | bytes, now: float, *, raw: bool = True) -> Sequence[e.Event | Send]:
@@ -137,7 +139,10 @@ class Receiver:
     def _on_response_done(self, event: s.ResponseEvent, _: float) -> Effects:
         response = event.response
         self._speech.response_done(response.id)
-        return [*translate.turn_done(response), *sends(self._responses.done(response.id))]
+        frames = self._responses.done(response.id)
+        if self._responses.active_id is None:
+            self._gone.clear()
+        return [*translate.turn_done(response), *sends(frames)]
 
     def _on_audio_done(self, event: s.OutputEvent, _: float) -> Effects:
         return self._speech.audio_done(event.item_id, event.response_id)
@@ -150,8 +155,11 @@ class Receiver:
 
     def _on_item(self, event: s.ItemEvent, _: float) -> Effects:
         item, previous = event.item, self._unseen.shown(event.previous_item_id)
-        self._edits.created(str(item.get("id")))
         done = event.type == "conversation.item.done"
+        if done and item.get("id") in self._gone:
+            return []
+        self._gone.discard(str(item.get("id")))
+        self._edits.created(str(item.get("id")))
         effects = translate.item(item, previous, done=done)
         shown = bool(effects) and isinstance(effects[0], e.ItemUpdate)
         if not shown:
@@ -166,12 +174,16 @@ class Receiver:
     def _on_item_deleted(self, event: s.ItemDeleted, _: float) -> Effects:
         self._edits.deleted(event.item_id)
         self._unseen.deleted(event.item_id)
+        if self._responses.active_id is not None:
+            self._gone.add(event.item_id)
         return [e.ItemDeleted(item_id=event.item_id)]
 
     def _on_item_retrieved(self, event: s.ItemRetrieved, _: float) -> Effects:
         return translate.update(event.item, "completed")
 
     def _on_output_item(self, event: s.OutputItemEvent, _: float) -> Effects:
+        if event.item.get("id") in self._gone:
+            return []
         done = event.type == "response.output_item.done"
         effects = translate.update(event.item, "completed" if done else "in_progress")
         complete = (event.item.get("status") or "completed") == "completed"

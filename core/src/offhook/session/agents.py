@@ -33,6 +33,8 @@ class Agents:
     current: ReadyAgent
     #: Called when another agent is in charge, before anybody is answered.
     changed: Callable[[], None] = field(init=False, default=lambda: None)
+    #: Lays what holds just now, whoever is in charge, over the config of another agent.
+    lasting: Callable[[SessionConfig], SessionConfig] = field(init=False, default=lambda config: config)
     _of_turn: OrderedDict[str, ReadyAgent] = field(init=False, factory=OrderedDict[str, ReadyAgent])
     _served: set[RealtimeAgent] = field(init=False, factory=set[RealtimeAgent])
 
@@ -90,7 +92,7 @@ class Agents:
 
     async def _tell_model(self, ready: ReadyAgent) -> None:
         transport = self.conversation.transport
-        config = self._explicit(agent_config(ready, self.base))
+        config = self.lasting(self._explicit(agent_config(ready, self.base)))
         try:
             await transport.update_session_config(config)
         except ImmutableConfig as refusal:
@@ -107,10 +109,10 @@ class Agents:
     async def _tell_what_can_be_told(self, config: SessionConfig, refusal: ImmutableConfig) -> None:
         """The voice stays what it was, and instructions are said where they cannot be set. All else is refused."""
         transport, fixed = self.conversation.transport, set(refusal.fields)
-        says_instructions = "instruction" in transport.capabilities.context_modes or transport.capabilities.history in {
-            "append",
-            "mutable",
-        }
+        flags = transport.capabilities
+        # A message that interrupts the assistant, or ends the user's turn, would do more harm than the handoff good.
+        writes = flags.quiet_messages and flags.history in {"append", "mutable"}
+        says_instructions = "instruction" in flags.context_modes or writes
         if not fixed <= ({_VOICE, "instructions"} if says_instructions else {_VOICE}):
             raise refusal
         audio = (
@@ -118,7 +120,7 @@ class Agents:
         )
         instructions = UNSET if "instructions" in fixed else config.instructions
         await transport.update_session_config(evolve(config, audio=audio, instructions=instructions))
-        if isinstance(config.instructions, str) and "instructions" in fixed:
+        if config.instructions and isinstance(config.instructions, str) and "instructions" in fixed:
             await self._say(config.instructions)
 
     async def _say(self, instructions: str) -> None:

@@ -10,7 +10,7 @@ from offhook.agent import RealtimeAgent
 from offhook.context import ToolContext
 from offhook.errors import NotConnected, ToolError
 from offhook.events import McpApprovalRequest
-from offhook.function import parse_arguments, settle
+from offhook.function import ask, parse_arguments
 from offhook.session.agents import Agents
 from offhook.session.conversation import Conversation
 from offhook.session.events import ToolApprovalRequested
@@ -47,13 +47,14 @@ class Approvals:
             arguments = parse_arguments(context.call.arguments)
         except ToolError:
             return True
-        return await settle(tool.needs_approval(context, arguments))
+        return await ask(tool.needs_approval, context, arguments)
+
+    def decided(self, tool: FunctionTool, context: ToolContext[object]) -> Decision | None:
+        """Give the decision that stands for all calls of this tool, if there is one."""
+        return self.standing.get((context.agent, tool.name))
 
     async def ask(self, tool: FunctionTool, context: ToolContext[object]) -> Decision:
         """Ask, and wait for the decision however long it takes."""
-        standing = self.standing.get((context.agent, tool.name))
-        if standing is not None:
-            return standing
         call_id = context.call.call_id
         waiting = self._waiting[call_id] = asyncio.get_running_loop().create_future()
         try:
@@ -96,7 +97,7 @@ class Approvals:
             self.conversation.tasks.start(self._answer(request, standing), f"offhook approval {request.tool_name}")
 
     def _id_of(self, request: ToolApprovalRequested) -> str:
-        if request.origin is not self:
+        if request.origin is not self or self.conversation.over:
             raise ToolError(
                 f"the request to call {request.tool_name!r} belongs to a connection that is over, and so does the call. "
                 "There is nothing left to decide."
@@ -114,6 +115,7 @@ class Approvals:
             pass  # the connection tells that it is gone
         except Exception as error:  # noqa: BLE001  # whatever it was, the service waits, and somebody must know
             self.conversation.fail(f"{request.tool_name!r} could not be decided: {error}", "approval_not_sent", error)
+            self.conversation.emit(request)  # a person may try
 
     async def _send(self, request: ToolApprovalRequested, decision: Decision) -> None:
         """Answer the service; if that fails, the request can be decided again."""

@@ -34,7 +34,7 @@ class Captions:
         known = segment.text if segment else ""
         text = known + delta.text if delta.mode == "append" else delta.text
         if not delta.final:
-            self._keep(delta.segment_id, _Segment(text, delta.response_id, delta.item_id))
+            self._keep(delta.segment_id, _Segment(text, delta.turn_id or delta.response_id, delta.item_id))
         return TranscriptEvent(
             role="user" if isinstance(delta, InputTranscriptDelta) else "assistant",
             text=text,

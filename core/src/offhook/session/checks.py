@@ -130,13 +130,13 @@ class Checks:
 
     async def tell_model(self, words: str, role: Literal["user", "system"], *, respond: bool = True) -> None:
         """Tell the model something, and want a reply to it. Where nothing can be added to the talk, nothing happens."""
-        transport = self.conversation.transport
+        transport, flags = self.conversation.transport, self.conversation.transport.capabilities
         try:
-            if transport.capabilities.history in {"append", "mutable"}:
+            if flags.history in {"append", "mutable"} and (respond or flags.quiet_messages):
                 message = MessageItem(item_id="", role=role, content=(InputText(words),))
                 await transport.send_message(message, respond=respond)
-            elif "speakable" in transport.capabilities.context_modes:
-                await transport.send_context(words, mode="speakable")  # type: ignore[attr-defined]  # the flag says that it is there
+            elif (mode := "speakable" if respond else "silent") in flags.context_modes:
+                await transport.send_context(words, mode=mode)  # type: ignore[attr-defined]  # the flag says that it is there
         except NotConnected:
             pass  # the connection tells that it is gone
         except Exception as error:  # noqa: BLE001  # whatever it was, the model knows nothing, and somebody must know

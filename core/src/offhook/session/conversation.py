@@ -26,9 +26,12 @@ class Conversation:
     emit: Callable[[Event], None]
     #: The application's own object.
     context: Any = None
+    #: The session's: a server stays connected over connections.
+    servers: Servers = field(factory=Servers)
     tasks: Tasks = field(init=False, factory=Tasks)
-    servers: Servers = field(init=False, factory=Servers)
     history: History = field(init=False, factory=History)
+    #: Whether it is gone: the transport may be another connection's by now.
+    over: bool = field(init=False, default=False)
 
     def run_context(self, agent: RealtimeAgent) -> RunContext[Any]:
         """Tell code of the application where it runs."""
@@ -39,6 +42,9 @@ class Conversation:
         return ToolContext(context=self.context, agent=agent, call=call, history=lambda: self.history.items)
 
     def fail(self, message: str, code: str, cause: BaseException | None = None) -> None:
-        """Tell of something that went wrong in the application's own code; the conversation goes on."""
+        """Tell of something that went wrong in the application's own code; the conversation goes on.
+
+        ``message`` is logged: it must not hold what people said, so none of the words of the application's exceptions.
+        """
         logger().warning(code, why=message)
         self.emit(ErrorEvent(message=message, code=code, cause=cause))

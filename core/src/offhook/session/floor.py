@@ -35,6 +35,11 @@ class Floor:
         return not (self.user_speaks or self._assistant_speaks or self._turn is not None)
 
     @property
+    def users(self) -> bool:
+        """Whether the user speaks, and nobody has begun to answer."""
+        return self.user_speaks and self._user_spoke
+
+    @property
     def assistant_busy(self) -> bool:
         """Whether a turn of the assistant is under way, or the service says that it is audible."""
         return self._assistant_speaks or self._turn is not None

@@ -20,6 +20,7 @@ from offhook.session.agents import Agents
 from offhook.session.checks import Checks, Guards
 from offhook.session.conversation import Conversation
 from offhook.session.events import GuardrailTripped
+from offhook.session.floor import Floor
 
 #: Turns that are remembered, and items of a turn: late audio must find them, and most have few (P10).
 _MAX_TURNS: Final = 64
@@ -96,6 +97,7 @@ class Guardrails:
 
     conversation: Conversation
     agents: Agents
+    floor: Floor
     guards: Guards
     checks: Checks
     #: Called when a text passed or tripped.
@@ -133,7 +135,7 @@ class Guardrails:
     def audio_transcript_delta(self, event: AudioTranscriptDelta) -> None:
         """The assistant says something."""
         key = event.item_id or event.segment_id
-        turn = self._turn_of(event.response_id, key)
+        turn = self._turn_of(event.turn_id or event.response_id, key)
         said = turn.said(key, event.item_id)
         said.add(event.segment_id, event.text, replace=event.mode == "replace")
         self._look(turn, said, whole=event.final)
@@ -258,7 +260,8 @@ class Guardrails:
                 "guardrail_loop",
             )
             return
-        await self.checks.give_feedback(trip)
+        # A user who is speaking will be answered anyway, and must not be talked over meanwhile.
+        await self.checks.give_feedback(trip, respond=not self.floor.user_speaks)
 
 
 def steps(length: int, debounce_chars: int) -> int:

@@ -44,7 +44,7 @@ class Hosted:
     def refresh(self) -> None:
         """Look again at what the agent in charge may use; tells of it if other names came out than before."""
         before, self.tools = self.tools, _by_name(self._allowed())
-        if {tool["name"] for tool in before} != {tool["name"] for tool in self.tools}:
+        if {tool.get("name", "") for tool in before} != {tool.get("name", "") for tool in self.tools}:
             self.conversation.emit(McpToolsChanged(tools=self.tools))
 
     def _allowed(self) -> list[Definition]:
@@ -52,7 +52,7 @@ class Hosted:
             tool
             for server in self.agents.current.hosted
             for tool in self._listed.get(server.server_label, ())
-            if _allows(server, tool["name"])
+            if _allows(server, tool.get("name", ""))
         ]
 
     async def _request_reply(self) -> None:
@@ -73,4 +73,4 @@ def _allows(server: HostedMcpTool, name: str) -> bool:
 
 def _by_name(tools: Sequence[Definition]) -> tuple[Definition, ...]:
     """Leave out what has a name that was there before: the model cannot tell the two apart either."""
-    return tuple({tool["name"]: tool for tool in reversed(tools)}.values())[::-1]
+    return tuple({tool.get("name", ""): tool for tool in reversed(tools)}.values())[::-1]

@@ -7,7 +7,7 @@ answered: the model is told to ask the user to say it again.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -47,6 +47,17 @@ def gated(config: SessionConfig) -> SessionConfig:
 
 
 @define(eq=False)
+class _Turn:
+    """One turn of the user's."""
+
+    item_id: str | None
+    #: Whether there is to be a reply to it: the application may want it only understood.
+    wanted: bool = True
+    #: Ends the wait for its words; ``None`` where that is over.
+    wait: asyncio.Task[None] | None = None
+
+
+@define(eq=False)
 class InputGate:
     """Asks for a reply to what passes, and has the model say what is wrong about the rest."""
 
@@ -56,9 +67,10 @@ class InputGate:
     guards: Guards
     checks: Checks
     _captions: Captions = field(init=False, factory=Captions)
-    #: The user's turns: what ends the wait for their words, or nothing where that is over.
-    _turns: OrderedDict[str, asyncio.Task[None] | None] = field(init=False, factory=OrderedDict)  # pyright: ignore[reportUnknownVariableType]
-    #: Words passed while the user was speaking on: the reply waits for what comes.
+    _turns: OrderedDict[str, _Turn] = field(init=False, factory=OrderedDict[str, _Turn])
+    #: Turns that the application ended and that have not come back yet, in order: whether a reply is wanted.
+    _ended: deque[bool] = field(init=False, factory=lambda: deque[bool](maxlen=_MAX_TURNS))
+    #: The user was speaking on when a reply was due: it waits for what comes.
     _owed: bool = field(init=False, default=False)
 
     def hears(self) -> Mapping[str, Callable[[Any], None]]:
@@ -71,57 +83,83 @@ class InputGate:
         """The user's turn is over, and its words are still to come."""
         item_id = event.item.item_id
         if not event.replayed and item_id not in self._turns and _is_speech(event.item):
-            wait = self.conversation.tasks.start(self._give_up_in_time(item_id), "offhook input transcript")
-            self._remember(item_id, wait)
+            turn = self._new_turn(item_id)
+            turn.wait = self.conversation.tasks.start(self._give_up_in_time(turn), "offhook input transcript")
 
     def input_transcript_delta(self, event: InputTranscriptDelta) -> None:
         """The user's words. Those that come too late were taken for none."""
         caption = self._captions.add(event)
         if not caption.final:
             return
-        item_id = event.item_id
-        if item_id is not None:
-            if (wait := self._turns.get(item_id)) is not None:
-                wait.cancel()
-            elif item_id in self._turns:
-                return
-            self._remember(item_id, None)
-        self.conversation.tasks.start(self._judge(item_id, caption.text), "offhook input guardrails")
+        turn = self._turns.get(event.item_id or "")
+        if turn is None:
+            turn = self._new_turn(event.item_id)
+        elif turn.wait is None:
+            return
+        else:
+            turn.wait.cancel()
+            turn.wait = None
+        self.conversation.tasks.start(self._judge(turn, caption.text), "offhook input guardrails")
+
+    # Turns of the application's own.
+
+    def turn_ended(self, *, wanted: bool) -> None:
+        """Its words will come."""
+        self._ended.append(wanted)
+
+    def turn_cancelled(self) -> None:
+        """No words will come: what was said before need not wait for them."""
+        if self._owed:
+            self.conversation.tasks.start(self._reply(), "offhook reply")
 
     # Judging.
 
-    async def _judge(self, item_id: str | None, text: str) -> None:
+    async def _judge(self, turn: _Turn, text: str) -> None:
         if not text.strip():
-            await self._ask_again()
+            await self._ask_again(turn)
             return
         agent = self.agents.current.agent
         verdict = await self.checks.verdict(self.guards.inputs, agent, text)
         if verdict.guardrail is not None:
             trip = GuardrailTripped(
-                agent=agent, guardrail=verdict.guardrail, kind="input", info=verdict.info, item_id=item_id, text=text
+                agent=agent,
+                guardrail=verdict.guardrail,
+                kind="input",
+                info=verdict.info,
+                item_id=turn.item_id,
+                text=text,
             )
             self.conversation.emit(trip)
-            await self._take_out(item_id)
-            await self.checks.give_feedback(trip, respond=not self.floor.user_speaks)
-        elif verdict.complete:
+            await self._take_out(turn.item_id)
+            await self.checks.give_feedback(trip, respond=self._is_due(wanted=turn.wanted and self._speaks_of_trips))
+        elif not verdict.complete:
+            await self._ask_again(turn)
+        elif turn.wanted or self._owed:
             await self._reply()
-        else:
-            await self._ask_again()
 
-    async def _give_up_in_time(self, item_id: str) -> None:
+    async def _give_up_in_time(self, turn: _Turn) -> None:
         wait_ms = self.guards.settings.transcript_wait_ms
         await asyncio.sleep(wait_ms / 1000)
-        self._remember(item_id, None)
+        turn.wait = None
         self.conversation.fail(
             f"the user's words were not written down within {wait_ms} ms, and are not answered. Choose a faster "
             "transcription, or a longer GuardrailSettings(transcript_wait_ms=…).",
             "input_not_checked",
         )
-        await self._ask_again()
+        await self._ask_again(turn)
+
+    @property
+    def _speaks_of_trips(self) -> bool:
+        return self.guards.settings.feedback is not None
+
+    def _is_due(self, *, wanted: bool) -> bool:
+        """Whether to ask for a reply now: it answers what passed before, too. It is owed while the user speaks on."""
+        wanted = wanted or self._owed
+        self._owed = wanted and self.floor.user_speaks
+        return wanted and not self._owed
 
     async def _reply(self) -> None:
-        self._owed = self.floor.user_speaks
-        if self._owed:
+        if not self._is_due(wanted=True):
             return
         try:
             await self.conversation.transport.request_response()
@@ -130,11 +168,11 @@ class InputGate:
         except Exception as error:  # noqa: BLE001  # whatever it was, the user now waits, and somebody must know
             self.conversation.fail(f"no reply to the user could be asked for: {error}", "reply_not_requested", error)
 
-    async def _ask_again(self) -> None:
+    async def _ask_again(self, turn: _Turn) -> None:
         """Nothing is known of what was said: answer what passed before, if there is any, or have it said again."""
         if self._owed:
             await self._reply()
-        elif self.guards.settings.feedback is not None and not self.floor.user_speaks:
+        elif turn.wanted and self._speaks_of_trips and not self.floor.user_speaks:
             await self.checks.tell_model(_NOT_UNDERSTOOD, "system")
 
     async def _take_out(self, item_id: str | None) -> None:
@@ -150,10 +188,13 @@ class InputGate:
         except Exception as error:  # noqa: BLE001  # whatever it was, the model still reads it, and somebody must know
             self.conversation.fail(f"what tripped could not be taken out: {error}", "guardrail_not_enforced", error)
 
-    def _remember(self, item_id: str, wait: asyncio.Task[None] | None) -> None:
-        self._turns[item_id] = wait
-        if len(self._turns) > _MAX_TURNS:
-            self._turns.popitem(last=False)
+    def _new_turn(self, item_id: str | None) -> _Turn:
+        turn = _Turn(item_id, wanted=self._ended.popleft() if self._ended else True)
+        if item_id is not None:
+            self._turns[item_id] = turn
+            if len(self._turns) > _MAX_TURNS:
+                self._turns.popitem(last=False)
+        return turn
 
 
 def _is_speech(item: ConversationItem) -> bool:

@@ -97,18 +97,20 @@ class Interrupting:
     async def shield(self, until: Callable[[], Awaitable[object]]) -> None:
         """Let nothing interrupt until ``until()`` is over and the assistant has fallen silent.
 
-        Raises ``Unsupported`` where that cannot be had; then nothing has changed.
+        Raises ``Unsupported`` where that cannot be had; then nothing has changed. Whatever else this raises, the service may
+        know of it already: the shield is taken down when ``until()`` is over.
         """
         flags = self.conversation.transport.capabilities
         if not self._by_config and flags.handles_audio:
             raise Unsupported("interruptible=False", "mutable_config", "Mute the input while it speaks.")
         self._shields += 1
-        try:
-            await self._tell_service()
-        except BaseException:
-            self._shields -= 1
-            raise
         self.conversation.tasks.start(self._lift(until), "offhook uninterruptible reply")
+        await self._tell_service()
+
+    def shielded(self, config: SessionConfig) -> SessionConfig:
+        """Keep the shield up in a config that is about something else, as that of another agent."""
+        detection = self._told
+        return config if detection is None else with_detection(config, detection)
 
     def hears(self) -> Mapping[str, Callable[[Any], None]]:
         """Give what is to be heard of the transport, after everyone else."""
@@ -118,7 +120,8 @@ class Interrupting:
 
     def speech_started(self, _: Event) -> None:
         """The user speaks; if that goes on, it is an interruption."""
-        if isinstance(self.policy, MinSpeech) and self._waiting is None:
+        waits = self._waiting is not None and not self._waiting.done()  # the end of what was said before may be lost
+        if isinstance(self.policy, MinSpeech) and not waits:
             self._waiting = self.conversation.tasks.start(self._interrupt_after(self.policy.ms), "offhook min speech")
 
     def speech_stopped(self, _: Event) -> None:
@@ -155,12 +158,17 @@ class Interrupting:
         except Exception as error:  # noqa: BLE001  # whatever it was, speech does not interrupt any more, and somebody must know
             self.conversation.fail(f"interruptions could not be allowed again: {error}", "not_interrupted", error)
 
-    async def _tell_service(self) -> None:
-        """Say whether speech interrupts, where the service would decide and can be told; what it knows is not said again."""
+    @property
+    def _told(self) -> TurnDetection | None:
+        """What the service is to know now; ``None`` where it does not decide, or cannot be told."""
         if self.policy != "on" or self.detection is None or not self._by_config:
-            return
-        detection = evolve(self.detection, interrupt_response=False) if self._shields else self.detection
-        await self.conversation.transport.update_session_config(with_detection(SessionConfig(), detection))
+            return None
+        return evolve(self.detection, interrupt_response=False) if self._shields else self.detection
+
+    async def _tell_service(self) -> None:
+        """Say whether speech interrupts; what the service knows is not said again."""
+        if (detection := self._told) is not None:
+            await self.conversation.transport.update_session_config(with_detection(SessionConfig(), detection))
 
 
 def _check(interruptions: object) -> None:

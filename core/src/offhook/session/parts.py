@@ -65,7 +65,6 @@ class Parts:
     speech: Speech = field(init=False)
     tools: Tools = field(init=False)
     work: Work = field(init=False)
-    _over: bool = field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
         talk = self.conversation
@@ -91,16 +90,18 @@ class Parts:
         self.playout.received, self.playout.heard = self.timing.received, self.timing.heard
         detection = detection if isinstance(detection, TurnDetection) else None
         self.interrupting = Interrupting(talk, self.floor, self.playout, options.interruptions, detection)
+        self.agents.lasting = self.interrupting.shielded
         self.responding = Responding(talk, self.agents, self.interrupting)
-        asks = self.input_gate is None
-        self.turns = Turns(talk, self.interrupting, self.timing, options.turns, options.pre_roll_ms, asks)
+        self.turns = Turns(
+            talk, self.interrupting, self.timing, options.turns, options.pre_roll_ms, gate=self.input_gate
+        )
 
     def _guard(self, talk: Conversation) -> None:
         """Put up the guardrails, where there are any."""
         guards = self.options.guards
         checks = Checks(talk, guards.settings)
         if guards.outputs:
-            self.guardrails = Guardrails(talk, self.agents, guards, checks)
+            self.guardrails = Guardrails(talk, self.agents, self.floor, guards, checks)
         if self.guardrails and guards.hold_back_s:
             hold_back = HoldBack(talk.emit, self.guardrails.claim, guards.hold_back_s)
             self.guardrails.news = hold_back.release
@@ -164,9 +165,9 @@ class Parts:
 
         Asked twice, a task that cleans up would be stopped in that too.
         """
-        if self._over:
+        if self.conversation.over:
             return
-        self._over = True
+        self.conversation.over = True
         self.responding.end(reason)
         self.timing.end()
         self.tools.abandon(reason)

@@ -50,6 +50,7 @@ class Playout:
     #: When the assumed loudspeaker has played all.
     _until: float = field(init=False, default=0.0)
     _news: asyncio.Event = field(init=False, factory=asyncio.Event)
+    _now: Callable[[], float] = field(init=False, factory=lambda: asyncio.get_running_loop().time)
 
     @property
     def told(self) -> bool:
@@ -61,13 +62,13 @@ class Playout:
         """Whether the assistant is heard, or something of it is still to be."""
         if self.told:
             return self._audible
-        return _now() < self._latest and not (self._reported and not self._queue)
+        return self._now() < self._latest and not (self._reported and not self._queue)
 
     async def silence(self) -> None:
         """Return when the assistant has been heard to its end, or was cut short."""
         while self.speaking:
             self._news.clear()
-            wait = None if self.told else self._latest - _now()
+            wait = None if self.told else self._latest - self._now()
             try:
                 async with asyncio.timeout(wait):
                     await self._news.wait()
@@ -109,7 +110,7 @@ class Playout:
         """Audio was received."""
         if event.epoch <= self._silenced:
             return
-        now, queue = _now(), self._queue
+        now, queue = self._now(), self._queue
         if now >= self._until:
             if now >= self._latest:
                 queue.clear()
@@ -139,6 +140,3 @@ class Playout:
         self._audible = False
         self._news.set()
 
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

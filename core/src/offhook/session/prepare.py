@@ -11,7 +11,7 @@ from attrs import Factory, frozen
 from offhook.agent import RealtimeAgent
 from offhook.context import RunContext
 from offhook.errors import ToolError
-from offhook.function import settle
+from offhook.function import ask
 from offhook.handoffs import Handoff, as_handoffs
 from offhook.mcp import HostedMcpTool
 from offhook.schema import Json
@@ -56,12 +56,17 @@ async def prepare(agent: RealtimeAgent, context: RunContext[Any], servers: Serve
 
 async def holds(condition: Enabled, context: RunContext[Any]) -> bool:
     """Tell whether the condition holds now."""
-    return condition if isinstance(condition, bool) else await settle(condition(context))
+    return condition if isinstance(condition, bool) else bool(await ask(condition, context))
 
 
 async def _instructions(agent: RealtimeAgent, context: RunContext[Any]) -> str:
     given = agent.instructions
-    return given if isinstance(given, str) else await settle(given(context))
+    text: object = await ask(given, context) if callable(given) else given
+    if not isinstance(text, str):
+        raise ToolError(
+            f"the instructions of agent {agent.name!r} are {type(text).__name__}. Give text, or a function that gives it."
+        )
+    return text
 
 
 def _refuse_doubles(agent: RealtimeAgent, tools: list[FunctionTool], handoffs: list[Handoff]) -> None:

@@ -66,7 +66,7 @@ class Reply:
         if isinstance(self._outcome, ReplyResult):
             return self._outcome
         assert self._outcome is not None  # noqa: S101  # it is settled
-        raise self._outcome
+        raise self._outcome.with_traceback(None)  # each who awaits it would add to the same one
 
     async def settled(self) -> None:
         """Return when it is done or has failed."""

@@ -12,7 +12,7 @@ from offhook._log import logger
 from offhook.context import ToolContext
 from offhook.errors import ToolError
 from offhook.events import FunctionCall
-from offhook.function import as_output, parse_arguments, settle
+from offhook.function import as_output, ask, contained, origin, parse_arguments
 from offhook.session.calls import Answer
 from offhook.session.conversation import Conversation
 from offhook.tool import Background, FailureFormatter, FunctionTool, InputCheck, OutputCheck, ToolFailure
@@ -82,8 +82,8 @@ class Runner:
     ) -> Answer:
         why = {
             "timed_out": message,
-            "malformed": f"tool {tool.name!r} was called wrongly: {error}",
-            "raised": f"tool {tool.name!r} raised {type(error).__name__}: {error}",
+            "malformed": f"tool {tool.name!r} was called wrongly. The event's cause says how.",
+            "raised": f"tool {tool.name!r} raised {origin(error)}. The event's cause holds its words.",
         }[kind]
         self.conversation.fail(why, "tool_error", error)
         words = self.words(ToolFailure(kind=kind, call=call, message=message, error=error), tool)
@@ -91,11 +91,8 @@ class Runner:
 
 
 async def _invoke(tool: FunctionTool, context: ToolContext[Any]) -> Answer:
-    try:
+    with contained():
         result = await tool.invoke(context, context.call.arguments)
-    except SystemExit as error:
-        # From argparse or the like. The loop would pass it on, and end the program with everyone's calls.
-        raise RuntimeError(f"it wanted to exit with {error.code!r}") from error
     background = isinstance(result, Background)
     output = as_output(result.output if background else result)
     return Answer(await _checked(tool.output_guardrails, context, output), "never" if background else tool.reply)
@@ -117,22 +114,32 @@ async def refused(tool: FunctionTool, context: ToolContext[Any]) -> str | None:
 
 async def _first(checks: Sequence[InputCheck], context: ToolContext[Any], arguments: dict[str, Any]) -> str | None:
     for check in checks:
-        if (instead := await settle(check(context, arguments))) is not None:
+        if (instead := await _words_of(check, context, arguments)) is not None:
             return instead
     return None
 
 
 async def _checked(checks: Sequence[OutputCheck], context: ToolContext[Any], output: str) -> str:
     for check in checks:
-        instead = await settle(check(context, output))
+        instead = await _words_of(check, context, output)
         output = output if instead is None else instead
     return output
 
 
+async def _words_of(check: InputCheck | OutputCheck, *given: Any) -> str | None:
+    words: object = await ask(check, *given)
+    if words is None or isinstance(words, str):
+        return words
+    raise ToolError(
+        f"a guardrail gave {type(words).__name__}. Have it give None to let pass, or what the model reads instead."
+    )
+
+
 def _ask(formatter: FailureFormatter, failure: ToolFailure) -> str | None:
     try:
-        words: object = formatter(failure)
-    except Exception:  # noqa: BLE001  # the model still gets an answer, only not in these words
-        logger().exception("failure_formatter_failed", tool=failure.call.name, kind=failure.kind)
+        with contained():
+            words: object = formatter(failure)
+    except Exception as error:  # noqa: BLE001  # the model still gets an answer, only not in these words
+        logger().warning("failure_formatter_failed", tool=failure.call.name, kind=failure.kind, why=origin(error))
         return None
     return words if isinstance(words, str) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import define, field
 
-from offhook.events import AudioEvent, AudioInterrupted, Event
+from offhook.events import AudioDone, AudioEvent, AudioInterrupted, Event
 from offhook.session.agents import Agents
 from offhook.session.conversation import Conversation
 from offhook.session.events import AudioStart, AudioStopped
@@ -34,14 +34,14 @@ class Speech:
             return
         if not (self._speaking or self._paced):
             self._speaking = True
-            self.conversation.emit(AudioStart(agent=self.agents.current.agent))
+            self.conversation.emit(AudioStart(agent=self.agents.of_turn(event.turn_id).agent))
         self.conversation.emit(event)
 
-    def audio_done(self, _: Event) -> None:
+    def audio_done(self, event: AudioDone) -> None:
         """All audio of an item was received."""
         self._speaking = False
         if not self._paced:
-            self.conversation.emit(AudioStopped(agent=self.agents.current.agent))
+            self.conversation.emit(AudioStopped(agent=self.agents.of_turn(event.turn_id).agent))
 
     def turn_started(self, _: Event) -> None:
         """The next audio is the first of a turn."""

@@ -1,27 +1,31 @@
 """How fast each turn was: a record per turn, or per utterance where there are no turns.
 
-One record is kept at a time. It is told when the turn is over and has been heard, or when the next one begins. Times are
-those of the event loop's clock at which this side learned of each thing.
+A record is told when its turn is over and has been heard, or when the next one begins after its end. Turns may overlap: the
+service answers the user while a response outside of the conversation is under way. Times are those of the event loop's clock
+at which this side learned of each thing.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from attrs import define, field
 
 from offhook.agent_events import ToolEnd, ToolStart
 from offhook.events import Event, FunctionCallCancelled, TurnDone, TurnStarted, Usage
-from offhook.items import MessageItem, OutputAudio
+from offhook.items import MessageItem, OutputAudio, OutputText
 from offhook.prices import Prices
 from offhook.session.conversation import Conversation
 from offhook.session.events import TurnTiming
 from offhook.session.playout import Playout
 
+#: Turns that may be under way at once. One that never ends must not make this grow (P10).
+_MAX_TURNS: Final = 8
 
-@define
+
+@define(eq=False)
 class _Record:
     """One turn. Times are seconds."""
 
@@ -67,18 +71,18 @@ class _Tools:
 
 @define(eq=False)
 class Timing:
-    """Keeps the record of the turn under way."""
+    """Keeps the records of the turns under way: one, nearly always."""
 
     conversation: Conversation
     playout: Playout
     prices: Prices | None = None
-    _record: _Record | None = field(init=False, default=None)
+    _records: dict[str | None, _Record] = field(init=False, factory=dict[str | None, _Record])
     _tools: _Tools = field(init=False, factory=_Tools)
     #: When the user stopped speaking; the first audio that follows is the answer.
     _asked: float | None = field(init=False, default=None)
     #: Since when somebody wants the assistant to be silent.
     _alarm: float | None = field(init=False, default=None)
-    #: Tells the record once it was heard.
+    #: Tells the records once all was heard.
     _waiter: asyncio.Task[None] | None = field(init=False, default=None)
 
     def hears(self) -> Mapping[str, Callable[[Any], None]]:
@@ -112,21 +116,23 @@ class Timing:
 
     def end(self) -> None:
         """The connection is over: tell what is known."""
-        self._tell()
+        self._tell_all(over=False)
 
     # What is heard of the assistant: see ``Playout``.
 
     def received(self, turn_id: str | None) -> None:
         """The first audio of a turn came."""
-        record = self._of(turn_id)
-        if record.received is None:
+        record = self._records.get(turn_id)
+        if record is None and not self._records:
+            record = self._begin(turn_id)
+        if record is not None and record.received is None:  # what comes of a turn that was told is too late
             record.received = _now()
             record.asked, self._asked = self._asked, None
 
     def heard(self, turn_id: str | None) -> None:
         """The first audio of a turn was played."""
-        record = self._record
-        if record is not None and record.turn_id == turn_id and record.heard is None:
+        record = self._records.get(turn_id)
+        if record is not None and record.heard is None:
             record.heard = _now()
 
     # Events.
@@ -142,24 +148,26 @@ class Timing:
         self._alarm = None
 
     def turn_started(self, event: TurnStarted) -> None:
-        """A turn began; of the one before nothing more is to be learned."""
-        self._tell()
-        self._record = _Record(event.turn_id, event.response_id, tool_s=self._tools.take())
+        """A turn began; of those that were over nothing more is to be learned."""
+        self._tell_all(over=True)
+        self._begin(event.turn_id).response_id = event.response_id
 
     def turn_done(self, event: TurnDone) -> None:
         """No more will be said in this turn."""
-        record = self._of(event.turn_id)
+        record = self._records.get(event.turn_id) or self._begin(event.turn_id)
         record.response_id, record.usage = event.response_id, event.usage
-        self._end(record, awaited=self.playout.told and _has_speech(event))
+        if _has(OutputText, event) and record.received is None:
+            self._asked = None  # that was the answer, and it makes no sound
+        self._end(record, awaited=self.playout.told and _has(OutputAudio, event))
 
     def audio_done(self, _: Event) -> None:
         """Where there are no turns, this ends an utterance."""
-        if self._without_turns and self._record is not None:
-            self._end(self._record)
+        if self._without_turns and (record := self._newest) is not None:
+            self._end(record)
 
     def audio_interrupted(self, _: Event) -> None:
         """The assistant was cut short."""
-        record, alarm = self._record, self._alarm
+        record, alarm = self._newest, self._alarm
         self._alarm = None
         if record is None:
             return
@@ -170,13 +178,13 @@ class Timing:
 
     def output_speech_started(self, _: Event) -> None:
         """The service is audible: received and heard are one."""
-        record = self._record or self._of(None)
+        record = self._newest or self._begin(None)
         self.received(record.turn_id)
         self.heard(record.turn_id)
 
     def output_speech_stopped(self, _: Event) -> None:
         """It fell silent."""
-        record = self._record
+        record = self._newest
         if record is not None and (record.over or self._without_turns):
             self._end(record)
 
@@ -193,17 +201,21 @@ class Timing:
         for call_id in event.call_ids:
             self._tools.end(call_id)
 
-    # The record.
+    # The records.
 
     @property
     def _without_turns(self) -> bool:
         return self.conversation.transport.capabilities.turn_model == "continuous"
 
-    def _of(self, turn_id: str | None) -> _Record:
-        if self._record is None or self._record.turn_id != turn_id:
-            self._tell()
-            self._record = _Record(turn_id, tool_s=self._tools.take())
-        return self._record
+    @property
+    def _newest(self) -> _Record | None:
+        return next(reversed(self._records.values()), None)
+
+    def _begin(self, turn_id: str | None) -> _Record:
+        record = self._records[turn_id] = _Record(turn_id, tool_s=self._tools.take())
+        if len(self._records) > _MAX_TURNS:
+            self._tell(next(iter(self._records.values())))
+        return record
 
     def _end(self, record: _Record, *, awaited: bool = False) -> None:
         record.over = True
@@ -211,19 +223,23 @@ class Timing:
             if self._waiter is None:
                 self._waiter = self.conversation.tasks.start(self._tell_when_heard(), "offhook turn timing")
         elif not awaited or record.received is not None:
-            self._tell()
+            self._tell(record)
 
     async def _tell_when_heard(self) -> None:
         await self.playout.silence()
         self._waiter = None
-        self._tell()
+        self._tell_all(over=True)
 
-    def _tell(self) -> None:
+    def _tell_all(self, *, over: bool) -> None:
+        """Tell of every turn, or of those that are ``over``."""
         if self._waiter is not None:
             self._waiter.cancel()
             self._waiter = None
-        record, self._record = self._record, None
-        if record is None:
+        for record in [record for record in self._records.values() if record.over or not over]:
+            self._tell(record)
+
+    def _tell(self, record: _Record) -> None:
+        if self._records.pop(record.turn_id, None) is not record:  # a listener was quicker
             return
         cost = self.prices.cost(record.usage) if self.prices and record.usage else None
         event = TurnTiming(
@@ -239,9 +255,9 @@ class Timing:
         self.conversation.emit(event)
 
 
-def _has_speech(event: TurnDone) -> bool:
+def _has(kind: type[OutputAudio | OutputText], event: TurnDone) -> bool:
     messages = (item for item in event.output if isinstance(item, MessageItem))
-    return any(isinstance(part, OutputAudio) for message in messages for part in message.content)
+    return any(isinstance(part, kind) for message in messages for part in message.content)
 
 
 def _ms(since: float | None, until: float | None) -> int | None:

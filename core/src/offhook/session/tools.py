@@ -6,6 +6,7 @@ that the service withdrew, or whose connection is gone, gets none.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
@@ -16,6 +17,7 @@ from offhook.capabilities import Capabilities
 from offhook.context import ToolContext
 from offhook.errors import NotConnected
 from offhook.events import Event, FunctionCall, FunctionCallCancelled, TurnDone, TurnStarted
+from offhook.function import origin
 from offhook.hookspecs import Delivery
 from offhook.session.agents import Agents
 from offhook.session.approvals import Approvals, Decision
@@ -43,6 +45,13 @@ class Tools:
     _replies: Replies = field(init=False, factory=Replies)
     #: Calls that were open when the assistant was interrupted: they are owed an output, and no speech about it.
     _overtaken: set[str] = field(init=False, factory=set[str])
+    #: Calls that are checked or worked on, up to the moment when their output is sent.
+    _serving: dict[str, asyncio.Task[None]] = field(init=False, factory=dict[str, "asyncio.Task[None]"])
+    #: Calls whose output is being sent.
+    _sending: set[str] = field(init=False, factory=set[str])
+    #: A reply that waits for a pause, and whether it is still to come: a turn that begins meanwhile has the outputs.
+    _owed: bool = field(init=False, default=False)
+    _pause: asyncio.Task[None] | None = field(init=False, default=None)
 
     # Events.
 
@@ -67,12 +76,16 @@ class Tools:
         """The service withdrew calls: stop them, and send nothing."""
         for call_id in event.call_ids:
             self.runner.withdraw(call_id)
+            self._overtaken.discard(call_id)
             call = self._calls.withdraw(call_id)
+            if (serving := self._serving.pop(call_id, None)) is not None:
+                serving.cancel()
             if call is not None and self._replies.answered(call, wanted=False):
                 self._ask_for_reply()
 
     def turn_started(self, event: TurnStarted) -> None:
         """Calls may come in this turn until it is done."""
+        self._owed = False
         if self._flags.turn_model != "continuous" and self._replies.turn_started(event.turn_id):
             self._ask_for_reply()
 
@@ -87,10 +100,14 @@ class Tools:
         self.runner.interrupted()
 
     def abandon(self, reason: str) -> None:
-        """The connection is gone: say which calls were left without an output. Their tasks are ended by whoever says so."""
-        call_ids = tuple(self._calls.open)
-        for call_id in call_ids:
-            self._calls.withdraw(call_id)
+        """The connection is gone: say which calls were left without an output. Their tasks are ended by whoever says so.
+
+        An output on its way is sent before the connection is closed. Where it was lost, nobody knows how far that came.
+        """
+        call_ids = tuple(self._calls.open if reason != "closed" else self._calls.open.keys() - self._sending)
+        self._calls.open.clear()
+        self._serving.clear()
+        self._overtaken.clear()
         if call_ids:
             self.conversation.emit(FunctionCallCancelled(call_ids=call_ids, reason=reason))
 
@@ -111,13 +128,14 @@ class Tools:
             self.conversation.emit(FunctionCallCancelled(call_ids=(call.call_id,), reason="closed"))
             return
         self._replies.called(call)
-        self._do(self._serve(call, self.agents.of_turn(call.turn_id)), f"offhook call {call.name}")
+        self._serving[call.call_id] = self._do(
+            self._serve(call, self.agents.of_turn(call.turn_id)), f"offhook call {call.name}"
+        )
 
     async def _serve(self, call: FunctionCall, ready: ReadyAgent) -> None:
-        if call.call_id not in self._calls.open:
-            return
         context = self.conversation.tool_context(ready.agent, call)
         if (handoff := ready.handoffs.get(call.name)) is not None:
+            self._serving.pop(call.call_id, None)  # half a handoff is none
             await self._deliver(call, await self.handoffs.answer(handoff, context))
             return
         tool = ready.tools.get(call.name)
@@ -132,7 +150,9 @@ class Tools:
             instead = await self._instead(tool, context)
         except Exception as error:  # noqa: BLE001  # a guardrail or policy of the application: the call is answered all the same
             self.conversation.fail(
-                f"a check of tool {tool.name!r} raised {type(error).__name__}: {error}", "tool_error", error
+                f"a check of tool {tool.name!r} raised {origin(error)}. The event's cause holds its words.",
+                "tool_error",
+                error,
             )
             message = f"{tool.name} could not be checked, and was not run."
             failure = ToolFailure(kind="raised", call=call, message=message, error=error)
@@ -140,6 +160,8 @@ class Tools:
         start = ToolStart(agent=agent, tool=tool, call=call)
         self.conversation.emit(start)
         self.agents.tell(agent, start)
+        if call.call_id not in self._calls.open:  # whoever listens may have seen to that
+            return
         answer = instead or await self.runner.run(tool, context)
         if await self._deliver(call, answer):
             end = ToolEnd(agent=agent, tool=tool, call=call, output=answer.output)
@@ -152,10 +174,12 @@ class Tools:
             return Answer(words, tool.reply)
         if not await self.approvals.needed(tool, context):
             return None
-        # A person may take minutes; what else the turn called is spoken about meanwhile.
-        if self._replies.parked(context.call):
-            self._ask_for_reply()
-        decision = await self.approvals.ask(tool, context)
+        decision = self.approvals.decided(tool, context)
+        if decision is None:
+            # A person may take minutes; what else the turn called is spoken about meanwhile.
+            if self._replies.parked(context.call):
+                self._ask_for_reply()
+            decision = await self.approvals.ask(tool, context)
         return None if decision.approved else Answer(self._rejected(tool, context.call, decision), "now")
 
     def _rejected(self, tool: FunctionTool, call: FunctionCall, decision: Decision) -> str:
@@ -170,7 +194,9 @@ class Tools:
             return await holds(tool.is_enabled, context)
         except Exception as error:  # noqa: BLE001  # as above
             self.conversation.fail(
-                f"is_enabled of tool {tool.name!r} raised {type(error).__name__}: {error}", "tool_error", error
+                f"is_enabled of tool {tool.name!r} raised {origin(error)}. The event's cause holds its words.",
+                "tool_error",
+                error,
             )
             return False
 
@@ -187,19 +213,26 @@ class Tools:
 
     async def _deliver(self, call: FunctionCall, answer: Answer) -> bool:
         """Answer the call, unless it was withdrawn; tells whether it was answered."""
+        self._serving.pop(call.call_id, None)
         overtaken = call.call_id in self._overtaken
         self._overtaken.discard(call.call_id)
         if call.call_id not in self._calls.open:
             return False
         due = self._replies.answered(call, wanted=answer.reply == "now")
-        respond = due if self._asks else answer.reply == "now"
+        later = self._asks and (answer.reply == "when_idle" or (due and (overtaken or self.floor.users)))
+        respond = (due and not later) if self._asks else answer.reply == "now"
+        self._sending.add(call.call_id)
         try:
             await self._send(call, answer, respond=respond, overtaken=overtaken)
         except Exception as error:  # noqa: BLE001  # whatever it was, the call has no output, and somebody must know
             self._unsent(call, error)
+            if due:  # to the outputs of the other calls
+                self._ask_for_reply()
             return False
-        if answer.reply == "when_idle":
-            self._do(self._reply_when_idle(), "offhook reply when idle")
+        finally:
+            self._sending.discard(call.call_id)
+        if later:
+            self._reply_in_a_pause()
         return self._calls.answered(call.call_id, answer)
 
     async def _send(self, call: FunctionCall, answer: Answer, *, respond: bool, overtaken: bool) -> None:
@@ -238,12 +271,24 @@ class Tools:
             reason = "connection_lost" if lost else "not_sent"
             self.conversation.emit(FunctionCallCancelled(call_ids=(call.call_id,), reason=reason))
 
+    def _ask_for_reply(self) -> None:
+        """Ask now; over the user's words only when there is a pause."""
+        if self.floor.users:
+            self._reply_in_a_pause()
+        else:
+            self._do(self._request_reply(), "offhook reply")
+
+    def _reply_in_a_pause(self) -> None:
+        self._owed = True
+        if self._pause is None or self._pause.done():
+            self._pause = self._do(self._reply_when_idle(), "offhook reply when idle")
+
     async def _reply_when_idle(self) -> None:
         await self.floor.wait_free()
-        await self._request_reply()
-
-    def _ask_for_reply(self) -> None:
-        self._do(self._request_reply(), "offhook reply")
+        self._pause = None  # what is owed from now on has a pause of its own
+        if self._owed:
+            self._owed = False
+            await self._request_reply()
 
     async def _request_reply(self) -> None:
         if not self._asks:
@@ -255,5 +300,5 @@ class Tools:
         except Exception as error:  # noqa: BLE001  # whatever it was, the model now waits, and somebody must know
             self.conversation.fail(f"no reply to the tools could be asked for: {error}", "tool_error", error)
 
-    def _do(self, chore: Coroutine[Any, Any, None], name: str) -> None:
-        self.conversation.tasks.start(chore, name)
+    def _do(self, chore: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        return self.conversation.tasks.start(chore, name)

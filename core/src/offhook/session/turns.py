@@ -18,6 +18,7 @@ from offhook.config import SessionConfig
 from offhook.errors import ConfigError, NotConnected, TurnError, Unsupported
 from offhook.events import Event, SessionReady, SpeechStarted, SpeechStopped
 from offhook.session.conversation import Conversation
+from offhook.session.input_gate import InputGate
 from offhook.session.interruptions import Interrupting, with_detection
 from offhook.session.timing import Timing
 
@@ -57,8 +58,8 @@ class Turns:
     timing: Timing
     mode: TurnMode
     pre_roll_ms: int
-    #: Whether the end of a turn asks for a reply: not where somebody checks the user's words first.
-    asks: bool = True
+    #: Checks the user's words, and then asks for the reply.
+    gate: InputGate | None = None
     format: AudioFormat = field(init=False, default=PCM16_24K)
     #: When the turn began and how much of it was sent, in bytes; ``None`` outside one.
     _began: float | None = field(init=False, default=None)
@@ -78,7 +79,9 @@ class Turns:
             if self._began is None:
                 self._keep(audio)
                 return
-        if self.interrupting.deaf:
+        if (
+            self.mode == "auto" and self.interrupting.deaf
+        ):  # turns of the application's own interrupt nothing by themselves
             audio = b""
         if audio or commit:
             self._sent += len(audio)
@@ -98,6 +101,7 @@ class Turns:
                 await self.conversation.transport.interrupt()
         except BaseException:
             self._began = None
+            self._fall_silent()
             raise
 
     async def end(self, *, respond: bool) -> None:
@@ -108,10 +112,14 @@ class Turns:
                 f"the turn has {length_ms:.0f} ms of audio, and the service takes none under {_SHORTEST_MS} ms. Send more, "
                 "or cancel_turn()."
             )
-        await self._close()
-        await self.conversation.transport.send_audio(b"", commit=True)
-        self.tell(SpeechStopped(derived=True))
-        if respond and self.asks and self._flags.request_response:
+        try:
+            await self._close()
+            if self.gate:
+                self.gate.turn_ended(wanted=respond)
+            await self.conversation.transport.send_audio(b"", commit=True)
+        finally:
+            self._fall_silent()
+        if respond and self.gate is None and self._flags.request_response:
             await self.conversation.transport.request_response()
 
     async def cancel(self) -> None:
@@ -119,10 +127,14 @@ class Turns:
         self._require_begun("cancel_turn()")
         if not self._flags.clear_audio:
             raise Unsupported("cancel_turn()", "clear_audio=False", "end_turn(respond=False) leaves it unanswered.")
-        await self._close()
-        await self.conversation.transport.clear_audio()  # type: ignore[attr-defined]  # the flag says that it is there
-        self.tell(SpeechStopped(derived=True))
-        self.timing.forget_speech()
+        try:
+            await self._close()
+            await self.conversation.transport.clear_audio()  # type: ignore[attr-defined]  # the flag says that it is there
+        finally:
+            self._fall_silent()
+            self.timing.forget_speech()
+        if self.gate:
+            self.gate.turn_cancelled()
 
     def hears(self) -> Mapping[str, Callable[[Any], None]]:
         """Give what is to be heard of the transport, after everyone else."""
@@ -145,6 +157,11 @@ class Turns:
         surplus = len(self._kept) - self.format.size(self.pre_roll_ms)
         if surplus > 0:
             del self._kept[:surplus]
+
+    def _fall_silent(self) -> None:
+        """The user is not speaking any more, whatever became of the turn: nobody may wait for its end."""
+        if self.interrupting.floor.user_speaks:
+            self.tell(SpeechStopped(derived=True))
 
     async def _open(self, kept: bytes) -> None:
         transport = self.conversation.transport

@@ -33,7 +33,8 @@ class Tally:
 
     def add(self, update: UsageUpdate) -> None:
         """Count an update. A ``total`` replaces what was known of its scope, where it says something."""
-        key = (update.scope, update.response_id if update.scope in {"response", "turn"} else update.work_id)
+        of_a_turn = update.scope in {"response", "turn"}
+        key = (update.scope, (update.turn_id or update.response_id) if of_a_turn else update.work_id)
         before = self._figures.get(key, Usage())
         if update.kind == "total":
             seconds = before.audio_seconds if update.audio_seconds is None else update.audio_seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
 
@@ -10,7 +11,7 @@ from attrs import define, field
 from offhook.context import RunContext
 from offhook.errors import NotConnected
 from offhook.events import WorkDone, WorkStarted
-from offhook.function import as_output, settle
+from offhook.function import as_output, ask, origin
 from offhook.session.agents import Agents
 from offhook.session.conversation import Conversation
 from offhook.tool import Background
@@ -27,55 +28,56 @@ class Work:
     conversation: Conversation
     agents: Agents
     handler: WorkHandler | None = None
-    _open: set[str] = field(init=False, factory=set[str])
+    _open: dict[str, asyncio.Task[None]] = field(init=False, factory=dict[str, "asyncio.Task[None]"])
 
     # Events.
 
     def work_started(self, event: WorkStarted) -> None:
         """Do it, in a task of its own. Work of the service itself (``hosted``) and calls of tools are done elsewhere."""
-        if self.handler is None or event.kind != "delegation":
+        if self.handler is None or event.kind != "delegation" or event.work_id in self._open:
             return
-        self._open.add(event.work_id)
-        self.conversation.tasks.start(self._do(self.handler, event), f"offhook work {event.work_id}")
+        doing = self._do(self.handler, event)
+        self._open[event.work_id] = self.conversation.tasks.start(doing, f"offhook work {event.work_id}")
 
     def work_done(self, event: WorkDone) -> None:
-        """It ended, whoever did it."""
-        self._open.discard(event.work_id)
+        """It ended, whoever did it: nobody wants a result any more."""
+        task = self._open.pop(event.work_id, None)
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
 
     def abandon(self) -> None:
         """The connection is gone: say which work was left undone."""
-        while self._open:
-            self.conversation.emit(WorkDone(work_id=self._open.pop(), status="cancelled"))
+        work_ids = tuple(self._open)
+        self._open.clear()
+        for work_id in work_ids:
+            self.conversation.emit(WorkDone(work_id=work_id, status="cancelled"))
 
     async def _do(self, handler: WorkHandler, event: WorkStarted) -> None:
         try:
-            result = await settle(handler(self.conversation.run_context(self.agents.current.agent), event))
-            status = "completed"
+            result = await ask(handler, self.conversation.run_context(self.agents.current.agent), event)
+            silent = isinstance(result, Background)
+            given = result.output if silent else result
+            text, status = None if given is None else as_output(given), "completed"
         except Exception as error:  # noqa: BLE001  # the application's own code: the model is told, and so is the application
             self.conversation.fail(
-                f"work {event.work_id!r} raised {type(error).__name__}: {error}", "work_failed", error
+                f"work {event.work_id!r} raised {origin(error)}. The event's cause holds its words.",
+                "work_failed",
+                error,
             )
-            result, status = _FAILED, "failed"
+            text, silent, status = _FAILED, False, "failed"
         if event.work_id in self._open:
-            await self._finish(event.work_id, result, status)
+            await self._finish(event.work_id, text, silent=silent, status=status)
 
-    async def _finish(self, work_id: str, result: Any, status: str) -> None:
+    async def _finish(self, work_id: str, text: str | None, *, silent: bool, status: str) -> None:
         transport = self.conversation.transport
         try:
-            if result is not None:
-                await self._say(work_id, result)
-            await transport.finish_work(work_id, status=status)  # type: ignore[attr-defined]  # where there is work, there is this
+            if text is not None:
+                await transport.send_context(text, mode="silent" if silent else "speakable", work_id=work_id)  # type: ignore[attr-defined]  # where there is work, there is this
+            await transport.finish_work(work_id, status=status)  # type: ignore[attr-defined]  # as above
         except NotConnected:
             return  # the connection tells that it is gone
         except Exception as error:  # noqa: BLE001  # whatever it was, the model waits, and somebody must know
             self.conversation.fail(f"the result of work {work_id!r} could not be sent: {error}", "work_failed", error)
-        if work_id in self._open:
-            self._open.discard(work_id)
+            status = "failed"
+        if self._open.pop(work_id, None):
             self.conversation.emit(WorkDone(work_id=work_id, status=status))
-
-    async def _say(self, work_id: str, result: Any) -> None:
-        silent = isinstance(result, Background)
-        text = as_output(result.output if silent else result)
-        await self.conversation.transport.send_context(  # type: ignore[attr-defined]  # as above
-            text, mode="silent" if silent else "speakable", work_id=work_id
-        )

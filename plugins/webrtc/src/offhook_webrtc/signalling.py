@@ -20,7 +20,8 @@ from offhook_webrtc.options import WebRTCOptions
 
 _SCHEMES: Final = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 NO_KEY: Final = (
-    "Set OPENAI_API_KEY, or api_key in [transports.webrtc]; without a key, start `offhook emulator`, which takes any."
+    "Set OPENAI_API_KEY, or api_key in [transports.webrtc]; "
+    "without a service, start `offhook emulator`, and give its url, and any key."
 )
 #: Secrets of ``/v1/realtime/client_secrets`` begin so. They are made for a model, and name no other.
 _EPHEMERAL: Final = "ek_"

@@ -31,7 +31,7 @@ _LOGGER: Final = logging.getLogger("offhook.websocket")
 _LOGGER.setLevel(logging.INFO)
 _NO_KEY: Final = (
     "Set OPENAI_API_KEY, or api_key in [transports.websocket]; "
-    "without a key, start `offhook emulator`, which takes any."
+    'without a service, use transport "emulator" (pip install "offhook-emulator[speech]"), which needs none.'
 )
 
 

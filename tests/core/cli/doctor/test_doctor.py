@@ -194,6 +194,21 @@ def test_a_block_that_blocks_nothing_deserves_attention(clinic):
     assert "OFFHOOK_BLOCK" in row.remedy
 
 
+@pytest.mark.parametrize("variable", ["OFFHOOK_TRANSPRT", "OFFHOOK_ACME_RETRYS"])
+def test_a_variable_that_is_nearly_one_of_ours_deserves_attention(clinic, variable):
+    clinic.setenv(variable, "5")
+    row = clinic.run().of("variables")
+    assert (row.state, row.what) == ("attention", f"{variable} is read by nobody")
+    assert row.remedy in {"Did you mean OFFHOOK_TRANSPORT?", "Did you mean OFFHOOK_ACME_RETRIES?"}
+
+
+def test_variables_of_ours_and_of_other_transports_are_in_order(clinic):
+    clinic.site.transport("acme2")
+    for variable in ("OFFHOOK_DEBUG", "OFFHOOK_ACME_RETRIES", "OFFHOOK_ACME2_RETRIES", "OFFHOOK_CORPUS"):
+        clinic.setenv(variable, "1")
+    assert "variables" not in clinic.run().all
+
+
 def test_the_transport_in_use_is_named_with_who_chose_it(clinic):
     assert clinic.run().of("in use").what == f"acme, chosen by transport in {clinic.folder / 'offhook.toml'}"
 

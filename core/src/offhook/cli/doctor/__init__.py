@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from attrs import asdict
 
-from offhook.cli.doctor.configured import blocked, config, in_use, keys, required
+from offhook.cli.doctor.configured import blocked, config, in_use, keys, misspelt, required
 from offhook.cli.doctor.finding import Finding
 from offhook.cli.doctor.installed import installed
 from offhook.cli.doctor.machine import devices, network
@@ -36,6 +36,7 @@ def examine(*, with_network: bool) -> Iterator[Finding]:
     yield from blocked(settings)
     transport, options = in_use(settings)
     yield transport
+    yield from misspelt(settings, options)
     yield from keys(settings, options)
     yield devices()
     if with_network:

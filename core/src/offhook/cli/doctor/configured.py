@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Iterator
 from typing import Any, Final, cast
@@ -18,6 +19,11 @@ from offhook.structure import fields_of, is_secret
 #: What variables with secrets for us look like.
 _BEGIN: Final = ("OFFHOOK_", "OPENAI_")
 _END: Final = ("_KEY", "_SECRET", "_TOKEN")
+#: What is read whatever the transport, and how near to one of ours another variable is a misspelt one (0 to 1).
+_VARIABLES: Final = frozenset(
+    {"OFFHOOK_CONFIG", "OFFHOOK_TRANSPORT", "OFFHOOK_BLOCK", "OFFHOOK_TRACE", "OFFHOOK_DEBUG"}
+)
+_NEAR: Final = 0.9
 
 
 def config() -> tuple[Settings, Finding]:
@@ -67,6 +73,22 @@ def in_use(settings: Settings) -> tuple[Finding, Any]:
     return Finding(about="in use", what=f"{name}, {f'chosen by {asked_by}' if asked_by else 'the default'}"), options
 
 
+def misspelt(settings: Settings, options: Any) -> Iterator[Finding]:
+    """Name variables that are nearly one of ours: nobody reads them."""
+    known = set(_VARIABLES)
+    if options is not None:
+        known |= {variable_of(settings.transport, key) for key in fields_of(cast("type[Any]", type(options)))}
+    others = tuple(variable_of(claim.name, "") for claim in plugins() if claim.name != settings.transport)
+    for word in sorted(os.environ.keys() - known):
+        if not word.startswith(others) and (near := difflib.get_close_matches(word, known, n=1, cutoff=_NEAR)):
+            yield Finding(
+                about="variables",
+                state="attention",
+                what=f"{word} is read by nobody",
+                remedy=f"Did you mean {near[0]}?",
+            )
+
+
 def keys(settings: Settings, options: Any) -> Iterator[Finding]:
     """Say which keys there are, and never what they are."""
     name = settings.transport
@@ -85,5 +107,5 @@ def keys(settings: Settings, options: Any) -> Iterator[Finding]:
             about="keys",
             state="attention",
             what=f"there is none in OPENAI_API_KEY, {variable_of(name, 'api_key')}, or api_key in [transports.{name}]",
-            remedy="Set the one that the service takes; offhook emulator takes any.",
+            remedy='Set the one that the service takes. Without a service, the transport "emulator" needs none.',
         )
