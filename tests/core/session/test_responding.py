@@ -317,3 +317,16 @@ async def test_n15_a_reply_that_a_guardrail_stops_is_done_and_says_so(line, new_
         begins(it, "r2")
         it.ends("r2", **said("Sorry."))
         assert ((await outcome(reply)).status, (await outcome(reply)).turn_id) == ("cancelled", "r1")
+
+
+async def test_n02_p08_a_wish_that_is_told_again_is_answered_by_the_turn_that_was_told_last():
+    """N2, P8: the first turn was the service's own, as it turned out."""
+    transport = ScriptedTransport(strict=False)
+    async with RealtimeSession(RealtimeAgent(name="A"), transport=transport) as session:
+        reply = await session.respond()
+        wish = next(iter(session._parts.responding._by_id))
+        transport.emit(TurnStarted(turn_id="v", request_id=wish), TurnStarted(turn_id="t", request_id=wish))
+        transport.emit(TurnDone(turn_id="v"))
+        assert not reply.done
+        transport.emit(TurnDone(turn_id="t"))
+        assert (await outcome(reply)).turn_id == "t"

@@ -59,9 +59,12 @@ class Receiver:
 
         A frame that is no JSON object gives nothing but a warning (P4); an unknown type gives its raw event only (P3).
         """
-        payload = _parse(frame)
-        if payload is None:
-            return []
+        try:
+            payload: Any = loads(frame)
+        except (ValueError, RecursionError) as error:
+            return _malformed(frame, f"not JSON: {error}")
+        if not isinstance(payload, dict):
+            return _malformed(frame, f"not an object but {type(payload).__name__}")
         carried_ms = 0.0
         derived: Sequence[e.Event | Send] = ()
         try:
@@ -289,13 +292,6 @@ class Receiver:
     }
 
 
-def _parse(frame: str | bytes) -> dict[str, Any] | None:
-    try:
-        payload = loads(frame)
-    except (ValueError, RecursionError) as error:
-        logger().warning("malformed_frame", why=f"not JSON: {error}", size=len(frame))
-        return None
-    if not isinstance(payload, dict):
-        logger().warning("malformed_frame", why=f"not an object but {type(payload).__name__}", size=len(frame))
-        return None
-    return payload  # pyright: ignore[reportUnknownVariableType]  # JSON has no other keys than strings
+def _malformed(frame: str | bytes, why: str) -> Effects:
+    logger().warning("malformed_frame", why=why, size=len(frame))
+    return []

@@ -139,4 +139,3 @@ class Playout:
         """It fell silent."""
         self._audible = False
         self._news.set()
-

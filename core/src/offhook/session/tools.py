@@ -104,7 +104,8 @@ class Tools:
 
         An output on its way is sent before the connection is closed. Where it was lost, nobody knows how far that came.
         """
-        call_ids = tuple(self._calls.open if reason != "closed" else self._calls.open.keys() - self._sending)
+        spared = self._sending if reason == "closed" else frozenset[str]()
+        call_ids = tuple(call_id for call_id in self._calls.open if call_id not in spared)
         self._calls.open.clear()
         self._serving.clear()
         self._overtaken.clear()
