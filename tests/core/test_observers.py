@@ -134,6 +134,7 @@ def test_a_session_over_a_transport_that_nobody_observes_has_no_observers(site, 
 def test_p10_an_observed_transport_that_is_gone_leaves_nothing(site):
     """P10: nothing is kept for a transport longer than the transport."""
     site.observer("good", GOOD)
+    gc.collect()  # those of other tests
     before = len(module._LISTENING)
     transport = Loopback()
     observe(transport, Settings())

@@ -124,3 +124,23 @@ def test_b43_an_edit_that_cannot_be_made_withdraws_nothing(protocol):
 def test_an_item_that_does_not_say_where_it_stands_is_left_to_say_so_later(protocol):
     (update,) = hear(protocol, "conversation.item.added", item=message("a"))
     assert update.previous_item_id is UNSET
+
+
+def test_p10_what_was_deleted_is_remembered_only_while_a_response_may_go_on_about_it(protocol):
+    """P10: and what is deleted while nothing is under way, not at all."""
+    item = {**message("a"), "role": "assistant"}
+    hear(protocol, "conversation.item.deleted", item_id="a")
+    assert hear(protocol, "conversation.item.done", item=item, previous_item_id=None)
+    hear(protocol, "response.created", response={"id": "r"})
+    hear(protocol, "conversation.item.deleted", item_id="a")
+    assert hear(protocol, "response.output_item.done", response_id="r", item=item) == []
+    hear(protocol, "response.done", response={"id": "r"})
+    assert hear(protocol, "response.output_item.done", response_id="r", item=item)
+
+
+def test_p07_a_call_that_was_deleted_while_it_was_being_made_is_not_made(protocol):
+    """P7: its output would have no place."""
+    hear(protocol, "response.created", response={"id": "r"})
+    hear(protocol, "response.output_item.added", response_id="r", item={**CALL, "status": "in_progress"})
+    hear(protocol, "conversation.item.deleted", item_id="f")
+    assert hear(protocol, "response.output_item.done", response_id="r", item=CALL) == []

@@ -99,3 +99,14 @@ async def test_b46_unless_that_is_switched_off(line):
         await it.heard.until(McpToolCallCompleted)
         await it.settled()
         assert "response.create" not in it.far.kinds
+
+
+async def test_a_reply_to_a_hosted_tool_is_not_given_over_the_users_words(line, monkeypatch):
+    monkeypatch.setattr("offhook.session.floor._ANSWER_COMES_S", 0.01)
+    async with line(agent=agent()) as it:
+        it.far.say({"type": "input_audio_buffer.speech_started", "event_id": "e", "audio_start_ms": 0, "item_id": "u"})
+        call(it, "conversation.item.done")
+        await it.settled()
+        assert "response.create" not in it.far.kinds
+        it.far.say({"type": "input_audio_buffer.speech_stopped", "event_id": "e", "audio_end_ms": 9, "item_id": "u"})
+        await it.far.received("response.create")

@@ -59,12 +59,9 @@ class Receiver:
 
         A frame that is no JSON object gives nothing but a warning (P4); an unknown type gives its raw event only (P3).
         """
-        try:
-            payload: Any = loads(frame)
-        except (ValueError, RecursionError) as error:
-            return _malformed(frame, f"not JSON: {error}")
-        if not isinstance(payload, dict):
-            return _malformed(frame, f"not an object but {type(payload).__name__}")
+        payload = _parse(frame)
+        if payload is None:
+            return []
         carried_ms = 0.0
         derived: Sequence[e.Event | Send] = ()
         try:
@@ -292,6 +289,13 @@ class Receiver:
     }
 
 
-def _malformed(frame: str | bytes, why: str) -> Effects:
-    logger().warning("malformed_frame", why=why, size=len(frame))
-    return []
+def _parse(frame: str | bytes) -> dict[str, Any] | None:
+    try:
+        payload = loads(frame)
+    except (ValueError, RecursionError) as error:
+        logger().warning("malformed_frame", why=f"not JSON: {error}", size=len(frame))
+        return None
+    if not isinstance(payload, dict):
+        logger().warning("malformed_frame", why=f"not an object but {type(payload).__name__}", size=len(frame))
+        return None
+    return payload  # pyright: ignore[reportUnknownVariableType]  # JSON has no other keys than strings

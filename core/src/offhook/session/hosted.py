@@ -7,10 +7,10 @@ from typing import Any, cast
 
 from attrs import define, field
 
-from offhook.errors import NotConnected
 from offhook.events import McpToolCallCompleted, McpToolsListed
 from offhook.mcp import HostedMcpTool
 from offhook.session.agents import Agents
+from offhook.session.asking import Asking
 from offhook.session.conversation import Conversation
 from offhook.session.events import McpToolsChanged
 
@@ -23,6 +23,7 @@ class Hosted:
 
     conversation: Conversation
     agents: Agents
+    asking: Asking
     #: Whether the model is asked to speak about what a tool gave.
     replies: bool = True
     tools: tuple[Definition, ...] = field(init=False, default=())
@@ -37,9 +38,8 @@ class Hosted:
 
     def mcp_tool_call_completed(self, _: McpToolCallCompleted) -> None:
         """The service called a tool: unlike after a function's output, nobody but us asks for a reply."""
-        flags = self.conversation.transport.capabilities
-        if self.replies and flags.request_response and not flags.auto_reply:
-            self.conversation.tasks.start(self._request_reply(), "offhook reply to a hosted tool")
+        if self.replies:
+            self.asking.ask()
 
     def refresh(self) -> None:
         """Look again at what the agent in charge may use; tells of it if other names came out than before."""
@@ -54,14 +54,6 @@ class Hosted:
             for tool in self._listed.get(server.server_label, ())
             if _allows(server, tool.get("name", ""))
         ]
-
-    async def _request_reply(self) -> None:
-        try:
-            await self.conversation.transport.request_response()
-        except NotConnected:
-            pass  # the connection tells that it is gone
-        except Exception as error:  # noqa: BLE001  # whatever it was, the model now waits, and somebody must know
-            self.conversation.fail(f"no reply to a hosted tool could be asked for: {error}", "tool_error", error)
 
 
 def _allows(server: HostedMcpTool, name: str) -> bool:

@@ -12,6 +12,7 @@ from offhook.events import Event
 from offhook.hookspecs import RealtimeTransportEventTypes, event_names
 from offhook.session.agents import Agents
 from offhook.session.approvals import Approvals, Standing
+from offhook.session.asking import Asking
 from offhook.session.checks import Checks
 from offhook.session.chronicle import Chronicle
 from offhook.session.conversation import Conversation
@@ -50,6 +51,7 @@ class Parts:
     options: Options
     agents: Agents = field(init=False)
     approvals: Approvals = field(init=False)
+    asking: Asking = field(init=False)
     chronicle: Chronicle = field(init=False)
     editing: Editing = field(init=False)
     floor: Floor = field(init=False, factory=Floor)
@@ -73,14 +75,15 @@ class Parts:
         self.chronicle = Chronicle(talk)
         self.editing = Editing(talk)
         self.handoffs = Handoffs(talk, self.agents)
-        self.hosted = Hosted(talk, self.agents, self.options.reply_to_mcp_calls)
+        self.asking = Asking(talk, self.floor)
+        self.hosted = Hosted(talk, self.agents, self.asking, self.options.reply_to_mcp_calls)
         self.agents.changed = self.hosted.refresh
         self.speech = Speech(talk, self.agents)
         self._guard(talk)
         self._take_turns(talk)
         runner = Runner(talk, self.options.failure_formatter)
         self.work = Work(talk, self.agents, self.options.work_handler)
-        self.tools = Tools(talk, self.agents, self.approvals, self.handoffs, self.floor, runner)
+        self.tools = Tools(talk, self.agents, self.approvals, self.handoffs, self.asking, runner)
 
     def _take_turns(self, talk: Conversation) -> None:
         """Who speaks when, who may cut whom short, and how fast it all is."""
@@ -117,7 +120,14 @@ class Parts:
         table: Mapping[str, Sequence[Handler]] = dict.fromkeys(TRANSPORT_EVENTS, (tell,)) | {
             "speech_started": (tell, floor.speech_started, chronicle.speech_started),
             "speech_stopped": (tell, floor.speech_stopped, chronicle.speech_stopped),
-            "turn_started": (speech.turn_started, floor.turn_started, tell, agents.turn_started, tools.turn_started),
+            "turn_started": (
+                speech.turn_started,
+                floor.turn_started,
+                tell,
+                agents.turn_started,
+                self.asking.turn_started,
+                tools.turn_started,
+            ),
             "turn_done": (chronicle.turn_done, floor.turn_done, tell, agents.turn_done, tools.turn_done),
             "audio": (self.playout.audio, speech.audio),
             "audio_done": (tell, speech.audio_done),

@@ -21,9 +21,9 @@ from offhook.function import origin
 from offhook.hookspecs import Delivery
 from offhook.session.agents import Agents
 from offhook.session.approvals import Approvals, Decision
+from offhook.session.asking import Asking
 from offhook.session.calls import Answer, Arrival, Calls
 from offhook.session.conversation import Conversation
-from offhook.session.floor import Floor
 from offhook.session.handoffs import Handoffs
 from offhook.session.prepare import ReadyAgent, holds
 from offhook.session.replies import Replies
@@ -39,7 +39,7 @@ class Tools:
     agents: Agents
     approvals: Approvals
     handoffs: Handoffs
-    floor: Floor
+    asking: Asking
     runner: Runner
     _calls: Calls = field(init=False, factory=Calls)
     _replies: Replies = field(init=False, factory=Replies)
@@ -49,9 +49,6 @@ class Tools:
     _serving: dict[str, asyncio.Task[None]] = field(init=False, factory=dict[str, "asyncio.Task[None]"])
     #: Calls whose output is being sent.
     _sending: set[str] = field(init=False, factory=set[str])
-    #: A reply that waits for a pause, and whether it is still to come: a turn that begins meanwhile has the outputs.
-    _owed: bool = field(init=False, default=False)
-    _pause: asyncio.Task[None] | None = field(init=False, default=None)
 
     # Events.
 
@@ -81,18 +78,17 @@ class Tools:
             if (serving := self._serving.pop(call_id, None)) is not None:
                 serving.cancel()
             if call is not None and self._replies.answered(call, wanted=False):
-                self._ask_for_reply()
+                self.asking.ask()
 
     def turn_started(self, event: TurnStarted) -> None:
         """Calls may come in this turn until it is done."""
-        self._owed = False
         if self._flags.turn_model != "continuous" and self._replies.turn_started(event.turn_id):
-            self._ask_for_reply()
+            self.asking.ask()
 
     def turn_done(self, event: TurnDone) -> None:
         """No more calls will come in this turn; if all have their outputs, a reply is due."""
         if self._replies.turn_done(event.turn_id):
-            self._ask_for_reply()
+            self.asking.ask()
 
     def audio_interrupted(self, _: Event) -> None:
         """The assistant was interrupted. Calls go on, unless their tool says otherwise."""
@@ -113,11 +109,6 @@ class Tools:
             self.conversation.emit(FunctionCallCancelled(call_ids=call_ids, reason=reason))
 
     # Serving.
-
-    @property
-    def _asks(self) -> bool:
-        """Whether replies to outputs are asked for, and not given by the service itself."""
-        return self._flags.request_response and not self._flags.auto_reply
 
     @property
     def _flags(self) -> Capabilities:
@@ -179,7 +170,7 @@ class Tools:
         if decision is None:
             # A person may take minutes; what else the turn called is spoken about meanwhile.
             if self._replies.parked(context.call):
-                self._ask_for_reply()
+                self.asking.ask()
             decision = await self.approvals.ask(tool, context)
         return None if decision.approved else Answer(self._rejected(tool, context.call, decision), "now")
 
@@ -220,20 +211,20 @@ class Tools:
         if call.call_id not in self._calls.open:
             return False
         due = self._replies.answered(call, wanted=answer.reply == "now")
-        later = self._asks and (answer.reply == "when_idle" or (due and (overtaken or self.floor.users)))
-        respond = (due and not later) if self._asks else answer.reply == "now"
+        later = self.asking.asks and (answer.reply == "when_idle" or (due and (overtaken or self.asking.floor.users)))
+        respond = (due and not later) if self.asking.asks else answer.reply == "now"
         self._sending.add(call.call_id)
         try:
             await self._send(call, answer, respond=respond, overtaken=overtaken)
         except Exception as error:  # noqa: BLE001  # whatever it was, the call has no output, and somebody must know
             self._unsent(call, error)
             if due:  # to the outputs of the other calls
-                self._ask_for_reply()
+                self.asking.ask()
             return False
         finally:
             self._sending.discard(call.call_id)
         if later:
-            self._reply_in_a_pause()
+            self.asking.ask_in_a_pause()
         return self._calls.answered(call.call_id, answer)
 
     async def _send(self, call: FunctionCall, answer: Answer, *, respond: bool, overtaken: bool) -> None:
@@ -246,7 +237,7 @@ class Tools:
 
     def _delivery(self, answer: Answer, *, overtaken: bool) -> Delivery | None:
         """Say how the output enters the talk, where the service is the one to reply to it."""
-        if self._asks:
+        if self.asking.asks:
             return None
         if overtaken or answer.reply == "never":
             wanted: Delivery = "silent"
@@ -271,35 +262,6 @@ class Tools:
         if self._calls.withdraw(call.call_id):
             reason = "connection_lost" if lost else "not_sent"
             self.conversation.emit(FunctionCallCancelled(call_ids=(call.call_id,), reason=reason))
-
-    def _ask_for_reply(self) -> None:
-        """Ask now; over the user's words only when there is a pause."""
-        if self.floor.users:
-            self._reply_in_a_pause()
-        else:
-            self._do(self._request_reply(), "offhook reply")
-
-    def _reply_in_a_pause(self) -> None:
-        self._owed = True
-        if self._pause is None or self._pause.done():
-            self._pause = self._do(self._reply_when_idle(), "offhook reply when idle")
-
-    async def _reply_when_idle(self) -> None:
-        await self.floor.wait_free()
-        self._pause = None  # what is owed from now on has a pause of its own
-        if self._owed:
-            self._owed = False
-            await self._request_reply()
-
-    async def _request_reply(self) -> None:
-        if not self._asks:
-            return
-        try:
-            await self.conversation.transport.request_response()
-        except NotConnected:
-            pass  # the connection tells that it is gone
-        except Exception as error:  # noqa: BLE001  # whatever it was, the model now waits, and somebody must know
-            self.conversation.fail(f"no reply to the tools could be asked for: {error}", "tool_error", error)
 
     def _do(self, chore: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         return self.conversation.tasks.start(chore, name)
