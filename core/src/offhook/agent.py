@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
 
 from attrs import field, frozen
 
@@ -15,10 +15,17 @@ from offhook.handoffs import Handoff
 from offhook.mcp import HostedMcpTool, McpServer
 from offhook.tool import FunctionTool
 
+T = TypeVar("T")
 #: What the agent is told about itself: a text, or a function of the context (a coroutine function too).
 Instructions: TypeAlias = str | Callable[[RunContext[Any]], str | Awaitable[str]]
 #: Agents that may know each other are named by a function, which is called when one of them takes over.
 Handoffs: TypeAlias = Sequence["RealtimeAgent | Handoff"] | Callable[[], Sequence["RealtimeAgent | Handoff"]]
+
+
+def _several(given: Iterable[T]) -> tuple[T, ...]:
+    if not isinstance(given, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # not everyone has a checker
+        raise ToolError(f"an agent was given {given!r} alone, where it takes several. Put it in a list.")
+    return tuple(given)
 
 
 @frozen(kw_only=True, eq=False)
@@ -33,8 +40,8 @@ class RealtimeAgent:
     name: str
     instructions: Instructions = ""
     prompt: Mapping[str, Any] | None = None
-    tools: tuple[FunctionTool | HostedMcpTool, ...] = field(default=(), converter=tuple)
-    mcp_servers: tuple[McpServer, ...] = field(default=(), converter=tuple)
+    tools: tuple[FunctionTool | HostedMcpTool, ...] = field(default=(), converter=_several)
+    mcp_servers: tuple[McpServer, ...] = field(default=(), converter=_several)
     handoffs: Handoffs = ()
     #: When to hand over to this agent, for the agents that may.
     handoff_description: str = ""
@@ -42,6 +49,12 @@ class RealtimeAgent:
     _emitter: Emitter = field(init=False, repr=False, factory=lambda: Emitter(AgentEventTypes))
 
     def __attrs_post_init__(self) -> None:
+        for server in self.mcp_servers:
+            if not all(hasattr(server, command) for command in ("connect", "tools", "close")):
+                raise ToolError(
+                    f"agent {self.name!r} was given {server!r} as an MCP server. Pass LocalMcpServer(…); one that the "
+                    "service asks itself is a tool: tools=[HostedMcpTool(…)]."
+                )
         for tool in self.tools:
             if not isinstance(tool, (FunctionTool, HostedMcpTool)):  # pyright: ignore[reportUnnecessaryIsInstance]  # not everyone has a checker
                 raise ToolError(

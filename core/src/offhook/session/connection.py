@@ -13,11 +13,12 @@ from attrs import evolve
 from offhook import events as e
 from offhook.agent import RealtimeAgent
 from offhook.config import SessionConfig
+from offhook.contract import check_transport
 from offhook.emitter import Emitter, EventIterator
 from offhook.errors import AlreadyConnected, ConnectCancelled, NotConnected
 from offhook.guardrail import GuardrailSettings, InputGuardrail, OutputGuardrail
 from offhook.hookspecs import ApiKey, ConnectOptions, RealtimeTransportLayer
-from offhook.items import ConversationItem
+from offhook.items import ConversationItem, FunctionCallItem, McpApprovalRequestItem, McpCallItem, MessageItem
 from offhook.observers import observe_session
 from offhook.plugins import make_transport
 from offhook.prices import Prices
@@ -27,6 +28,7 @@ from offhook.session.config import agent_config, base_config
 from offhook.session.conversation import Conversation
 from offhook.session.editing import require_start
 from offhook.session.events import RealtimeSessionEventTypes
+from offhook.session.given import required
 from offhook.session.interruptions import Interruptions
 from offhook.session.listening import Listening
 from offhook.session.options import Options
@@ -39,6 +41,23 @@ from offhook.session.work import WorkHandler
 from offhook.settings import Settings, load_settings
 from offhook.tool import FailureFormatter
 from offhook.transcripts import seed
+
+_Item = MessageItem | FunctionCallItem | McpCallItem | McpApprovalRequestItem
+
+
+def _require_kinds(agent: object, config: object, guards: object, prices: object, history: Sequence[object]) -> None:
+    """Refuse what is of another kind here, by name, and not when it is first used, by accident."""
+    required(agent, RealtimeAgent, "agent", "Make one: RealtimeAgent(name=…, instructions=…).")
+    if config is not None:
+        required(
+            config, SessionConfig, "config", "Make one: SessionConfig(…); a vendor's own settings go into provider=."
+        )
+    if guards is not None:
+        required(guards, GuardrailSettings, "guardrail_settings", "Make one: GuardrailSettings(…).")
+    if prices is not None:
+        required(prices, Prices, "prices", "Make one: Prices(…), from your provider's list.")
+    for item in history:
+        required(item, _Item, "history", "Give items: those of session.history, or of offhook.transcripts.from_json().")
 
 
 class SessionConnection:
@@ -77,9 +96,12 @@ class SessionConnection:
         says; with ``input_guardrails`` the user's words are checked before it may reply.
         Raises ``PluginError`` and ``ConfigError``.
         """
+        _require_kinds(agent, config, guardrail_settings, prices, history)
         if transport is None or isinstance(transport, str):
             settings = settings or load_settings()
             transport = make_transport(transport, settings=settings)
+        elif not hasattr(transport, "capabilities"):
+            check_transport(transport)
         self.transport = transport
         self.context = context
         self._tally = Tally()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from offhook.agent import RealtimeAgent
 from offhook.items import InputImage, MessageItem
@@ -11,7 +11,10 @@ from offhook.session.approvals import Decision
 from offhook.session.connection import SessionConnection
 from offhook.session.editing import Edit
 from offhook.session.events import ToolApprovalRequested
+from offhook.session.given import required
 from offhook.session.responding import Reply, Tool
+
+_REQUEST: Final = "Pass the event of tool_approval_requested."
 
 
 class RealtimeSession(SessionConnection):
@@ -28,6 +31,9 @@ class RealtimeSession(SessionConnection):
 
     async def send_message(self, message: str | MessageItem, *, respond: bool = True) -> None:
         """Say something to the model in writing and, with ``respond``, ask for a reply."""
+        required(
+            message, str | MessageItem, "send_message()", "Pass a text or a MessageItem; speech goes to send_audio()."
+        )
         await self.transport.send_message(message, respond=respond)
 
     async def send_audio(self, audio: bytes, *, commit: bool = False) -> None:
@@ -120,6 +126,7 @@ class RealtimeSession(SessionConnection):
         Calls of turns that began before are served by the agent that they were made to. Raises ``ToolError`` where two of
         its tools have one name, ``ImmutableConfig`` where the model cannot be told who it is now, and then nothing changed.
         """
+        required(agent, RealtimeAgent, "update_agent()", "Pass an agent: RealtimeAgent(name=…).")
         await self._live("update_agent()").handoffs.to(agent)
         if speak_first:
             await self.transport.request_response()
@@ -137,9 +144,11 @@ class RealtimeSession(SessionConnection):
 
         A request that was decided stays so. Raises ``ToolError`` for one of an earlier connection.
         """
+        required(request, ToolApprovalRequested, "approve()", _REQUEST)
         await self._live("approve()").approvals.decide(request, Decision(approved=True), always=always)
 
     async def reject(self, request: ToolApprovalRequested, *, message: str | None = None, always: bool = False) -> None:
         """Refuse a call; the model reads ``message``. Otherwise like ``approve``."""
+        required(request, ToolApprovalRequested, "reject()", _REQUEST)
         decision = Decision(approved=False, message=message)
         await self._live("reject()").approvals.decide(request, decision, always=always)
