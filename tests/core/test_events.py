@@ -61,7 +61,7 @@ def test_an_event_is_frozen_and_named_and_needs_no_more_than_the_contract_says(c
     [
         (e.AudioEvent(data=bytes(480)), 10.0),
         (e.AudioEvent(data=bytes(160), format=PCMU), 20.0),
-        (e.RawEvent(payload={}, carried_audio_ms=12.5), 12.5),
+        (e.RawEvent(payload={}, audio_ms=12.5), 12.5),
         (e.RawEvent(payload={}), 0.0),
         (e.TurnStarted(turn_id="t"), 0.0),
     ],

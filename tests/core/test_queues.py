@@ -91,7 +91,7 @@ async def test_p10_the_oldest_audio_goes_first_and_is_counted():
 async def test_p10_a_raw_frame_that_carries_audio_counts_as_audio():
     """P10: base64 weighs as much as what it says."""
     queue = EventQueue(max_audio_ms=100)
-    first, second = (RawEvent(payload={"n": n}, carried_audio_ms=80.0) for n in range(2))
+    first, second = (RawEvent(payload={"n": n}, audio_ms=80.0) for n in range(2))
     queue.put(first)
     queue.put(second)
     assert await drained(queue) == [second]

@@ -155,7 +155,7 @@ async def test_a_cancelled_command_is_a_line_too(lines):
 
 def test_frames_are_told_by_type_and_ids_and_how_much_sound_they_carry(transport, lines):
     payload = {"type": "response.output_audio.delta", "item_id": "i", "delta": SECRET, "part": {"transcript": SECRET}}
-    transport._emit(e.RawEvent(payload=payload, carried_audio_ms=20.0))
+    transport._emit(e.RawEvent(payload=payload, audio_ms=20.0))
     transport._emit(e.RawEvent(payload={"serverContent": {"text": SECRET}, "usageMetadata": {}}))
     assert lines() == [
         "event raw_event type=response.output_audio.delta item_id=i audio=20ms",

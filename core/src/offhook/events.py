@@ -25,10 +25,8 @@ class Event:
 
     hook: ClassVar[str]
 
-    @property
-    def audio_ms(self) -> float:
-        """Milliseconds of audio inside: queues bound audio by its duration, everything else by count."""
-        return 0.0
+    #: Milliseconds of audio inside: queues bound audio by its duration, everything else by count.
+    audio_ms: ClassVar[float] = 0.0
 
 
 @frozen(kw_only=True)
@@ -39,12 +37,8 @@ class RawEvent(Event):
     payload: Mapping[str, Any]
     #: ``received`` from the service; ``local`` for an event of a newer contract that this core has no hook for.
     direction: Literal["received", "local"] = "received"
-    carried_audio_ms: float = 0.0
-
-    @property
-    def audio_ms(self) -> float:
-        """Milliseconds of audio that the frame carries."""
-        return self.carried_audio_ms
+    #: Milliseconds of audio that the frame carries.
+    audio_ms: float = 0.0  # pyright: ignore[reportIncompatibleVariableOverride]  # frozen, so read-only as in the base
 
 
 @frozen(kw_only=True)
@@ -174,7 +168,7 @@ class OutputSpeechStopped(Event):
     derived: bool = False
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class AudioEvent(Event):
     """A piece of the assistant's speech, in ``format``."""
 
@@ -190,7 +184,7 @@ class AudioEvent(Event):
     end_ms: int | None = None
     format: AudioFormat = PCM16_24K
     #: Duration of ``data`` in milliseconds; worked out once, because every queue on the way asks.
-    audio_ms: float = field(  # pyright: ignore[reportIncompatibleMethodOverride]  # frozen, so read-only as in the base
+    audio_ms: float = field(  # pyright: ignore[reportIncompatibleVariableOverride]  # frozen, so read-only as in the base
         default=Factory(lambda self: self.format.duration_ms(len(self.data)), takes_self=True), repr=False
     )
 
@@ -227,7 +221,7 @@ class AudioInterrupted(Event):
     unheard: tuple[str, ...] = ()
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class TranscriptDelta(Event):
     """Words of either side. ``final`` may never come; text may come late, or be revised.
 
@@ -248,14 +242,14 @@ class TranscriptDelta(Event):
     language: str | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class AudioTranscriptDelta(TranscriptDelta):
     """What the assistant says, in words."""
 
     hook: ClassVar[str] = "audio_transcript_delta"
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class InputTranscriptDelta(TranscriptDelta):
     """What the user said, in words."""
 

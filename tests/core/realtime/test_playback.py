@@ -71,8 +71,8 @@ def test_b13_audio_that_still_plays_after_it_was_generated_can_be_truncated(play
     assert playback.interrupt(1.0) == [Truncation("i", 0, 1000, 3000)]
 
 
-def test_b13_an_item_starts_to_play_when_the_one_before_it_ends(playback):
-    """Upstream 0.17 kept the first item's start time: 125 ms would be reported where 6 were heard."""
+def test_b13_n03_an_item_starts_to_play_when_the_one_before_it_ends(playback):
+    """B13, N3: upstream 0.17 kept the first item's start time: 125 ms would be reported where 6 were heard."""
     playback.received("a", 0, 119, 0.0)
     playback.received("b", 0, 100, 0.0625)
     assert playback.interrupt(0.125) == [Truncation("b", 0, 6, 100)]

@@ -640,8 +640,8 @@ def test_b15_a_response_may_have_a_format_of_its_own_and_keeps_it(talk):
 # Interruption.
 
 
-def test_b13_p06_an_interruption_cancels_flushes_and_truncates_in_this_order(talk):
-    """B13, P6: with what was heard, in whole ms."""
+def test_b13_p06_n03_an_interruption_cancels_flushes_and_truncates_in_this_order(talk):
+    """B13, P6, N3: with what was heard, in whole ms."""
     talk.begin()
     talk.say(1000)
     talk.now = 0.25
@@ -672,8 +672,8 @@ def test_p06_what_the_caller_says_was_heard_beats_both(talk):
     assert talk.interrupt(heard_ms=7_000)[-1] == truncated("i", 1000)
 
 
-def test_p05_a01_audio_of_an_interrupted_response_that_comes_late_is_not_emitted(talk):
-    """P5, A1: no ghost syllables; nor its words; the end of the response comes all the same."""
+def test_p05_a01_n04_audio_of_an_interrupted_response_that_comes_late_is_not_emitted(talk):
+    """P5, A1, N4: no ghost syllables; nor its words; the end of the response comes all the same."""
     talk.begin()
     talk.say(100)
     talk.interrupt()
@@ -703,7 +703,7 @@ def test_p05_a_raw_frame_is_seen_whatever_was_interrupted(talk):
     talk.interrupt()
     frame = {"response_id": "r", "item_id": "i", "delta": "AAAA"}
     assert talk.hear("response.output_audio.delta", raw=True, **frame) == [
-        e.RawEvent(payload={"type": "response.output_audio.delta", **frame}, carried_audio_ms=pytest.approx(3 / 48))
+        e.RawEvent(payload={"type": "response.output_audio.delta", **frame}, audio_ms=pytest.approx(3 / 48))
     ]
 
 

@@ -33,7 +33,7 @@ def speech(line):
 # In a session.
 
 
-async def test_audio_waits_until_the_words_up_to_it_passed(line, new_judge):
+async def test_n15_audio_waits_until_the_words_up_to_it_passed(line, new_judge):
     judge = new_judge()
     async with holding(line, judge) as it:
         it.begins()

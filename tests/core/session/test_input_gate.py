@@ -100,7 +100,7 @@ async def test_where_the_model_answers_by_itself_connecting_is_refused(line, new
 # The verdict.
 
 
-async def test_a_reply_is_asked_for_once_the_words_have_passed(line, wire, new_judge):
+async def test_n15_a_reply_is_asked_for_once_the_words_have_passed(line, wire, new_judge):
     judge = new_judge(kind=InputGuardrail)
     async with gate(line, wire, judge) as it:
         speaks(it)

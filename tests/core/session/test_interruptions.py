@@ -133,7 +133,8 @@ async def test_with_interruptions_off_speech_stops_nothing_and_interrupt_does(li
 
 
 @pytest.mark.parametrize(("spoken_ms", "interrupted"), [(100, False), (299, False), (301, True), (2000, True)])
-def test_speech_interrupts_once_it_was_long_enough(spoken_ms, interrupted):
+def test_n14_speech_interrupts_once_it_was_long_enough(spoken_ms, interrupted):
+    """N14: a "mm-hm" stops nobody."""
     transport, session = scripted(interruptions=MinSpeech(ms=300))
 
     async def talk():
@@ -227,8 +228,8 @@ async def test_where_a_policy_cannot_be_kept_connecting_is_refused(line, wire, p
 # One reply.
 
 
-async def test_a_reply_that_must_not_be_cut_is_shielded_until_it_was_heard(line):
-    """Before it is asked for, and no longer than it is heard."""
+async def test_n14_a_reply_that_must_not_be_cut_is_shielded_until_it_was_heard(line):
+    """N14: before it is asked for, and no longer than it is heard."""
     async with line(config=detecting(eagerness="low")) as it:
         reply = await it.session.respond("Read the terms", interruptible=False)
         assert told(it) == [None, False]
@@ -379,7 +380,7 @@ def test_where_nothing_can_be_kept_from_the_service_a_shield_is_refused():
 # A shield, and what else happens under it.
 
 
-async def test_p08_a_handoff_during_a_shielded_reply_leaves_the_shield_up(line):
+async def test_n14_a_handoff_during_a_shielded_reply_leaves_the_shield_up(line):
     """N14: another agent's config says everything anew, but for what holds just now; after the reply speech counts again."""
     async with line() as it:
         reply = await it.session.respond("Read the terms", interruptible=False)

@@ -72,7 +72,7 @@ class Receiver:
                 derived = handler(self, event, now)
         except Exception as error:  # noqa: BLE001  # P4: whatever a frame holds, the conversation goes on
             logger().warning("malformed_frame", type=payload.get("type"), why=f"{type(error).__name__}: {error}")
-        return [e.RawEvent(payload=payload, carried_audio_ms=carried_ms), *derived] if raw else derived
+        return [e.RawEvent(payload=payload, audio_ms=carried_ms), *derived] if raw else derived
 
     def interrupt(
         self,

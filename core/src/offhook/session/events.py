@@ -69,7 +69,7 @@ class AudioStopped(Event):
     agent: RealtimeAgent
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class TranscriptEvent(Event):
     """Words of either side, as they come: ``delta`` is new, ``text`` is all of it so far."""
 

@@ -69,7 +69,7 @@ class Receiver:
         carried_ms = incoming.carried_audio_ms(payload) if raw else 0.0
         # Before anyone sees the raw event: a listener that changes it changes nothing else.
         derived = list(self._each(self._frames, payload))
-        return [e.RawEvent(payload=payload, carried_audio_ms=carried_ms), *derived] if raw else derived
+        return [e.RawEvent(payload=payload, audio_ms=carried_ms), *derived] if raw else derived
 
     def stop_waiting(self) -> Effects:
         """Give nothing: before the setup is accepted there is nobody to talk to."""
