@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from typing import Final
 
 from attrs import define, field
 
@@ -10,6 +12,9 @@ from offhook.errors import NotConnected
 from offhook.events import Event
 from offhook.session.conversation import Conversation
 from offhook.session.floor import Floor
+
+#: How long somebody may speak before they are spoken over.
+_PATIENCE_S: Final = 60.0
 
 
 @define(eq=False)
@@ -51,7 +56,10 @@ class Asking:
     # Waiting.
 
     async def _request_in_a_pause(self) -> None:
-        await self.floor.wait_free()
+        # Not for ever: the end of what the user says may be lost, and a reply that is owed is asked for all the same (P8).
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE_S):
+                await self.floor.wait_free()
         self._pause = None  # what is owed from now on has a pause of its own
         if self._owed:
             self._owed = False
