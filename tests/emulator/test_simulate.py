@@ -245,7 +245,7 @@ def test_a_tool_that_fails_is_an_error_to_look_at() -> None:
 
     talk = hold("Get the report", agent=RealtimeAgent(name="A", tools=[get_report]))
     assert len(talk.errors) == 1
-    assert "no paper" in talk.errors[0].message
+    assert "no paper" in str(talk.errors[0].cause)
     assert talk.calls[0].output is not None
 
 
