@@ -10,7 +10,7 @@ pytest.importorskip("agents", reason="the peers group is not installed: uv run -
 
 @pytest.mark.timeout(240)
 def test_an_event_with_100_ms_of_audio_costs_two_fifths_of_openai_agents_or_less() -> None:
-    """Median of five alternated pairs, with orjson and pybase64. A third on a quiet machine; a busy one costs us more."""
+    """Median of five alternated pairs, with orjson and pybase64. About a third on a quiet machine."""
     assert compare(audio_bytes=4800).ratio >= 2.5
 
 

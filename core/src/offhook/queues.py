@@ -55,11 +55,16 @@ class EventQueue:
 
     def get_nowait(self) -> Event | None:
         """Give the next event, if one is there."""
-        return self._pop() if self._audio or self._control else None
+        audio, control = self._audio, self._control
+        if audio and (not control or audio[0][0] < control[0][0]):
+            _, event, audio_ms = audio.popleft()
+            self._audio_ms -= audio_ms
+            return event
+        return control.popleft()[1] if control else None
 
     async def get(self) -> Event:
         """Give the next event. Raises ``StopAsyncIteration`` at the end, ``SlowConsumer`` after an overflow."""
-        while not (self._audio or self._control):
+        while (event := self.get_nowait()) is None:
             if self._overflowed:
                 raise SlowConsumer(
                     f"more than {self._max_control_events} events waited to be read. "
@@ -69,19 +74,12 @@ class EventQueue:
                 raise StopAsyncIteration
             self._changed.clear()
             await self._changed.wait()
-        return self._pop()
+        return event
 
     def end(self) -> None:
         """No more events: what is queued can still be read."""
         self._ended = True
         self._changed.set()
-
-    def _pop(self) -> Event:
-        if self._audio and (not self._control or self._audio[0][0] < self._control[0][0]):
-            _, event, audio_ms = self._audio.popleft()
-            self._audio_ms -= audio_ms
-            return event
-        return self._control.popleft()[1]
 
     def _drop_oldest_audio(self) -> None:
         dropped = self._audio.popleft()[2]

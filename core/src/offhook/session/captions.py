@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from offhook.events import AudioTranscriptDelta, InputTranscriptDelta
 from offhook.session.events import TranscriptEvent
@@ -14,7 +14,7 @@ from offhook.session.events import TranscriptEvent
 _MAX_OPEN: Final = 64
 
 
-@frozen
+@define
 class _Segment:
     text: str
     turn_id: str | None
@@ -30,10 +30,14 @@ class Captions:
 
     def add(self, delta: AudioTranscriptDelta | InputTranscriptDelta) -> TranscriptEvent:
         """Take a piece; give the segment so far."""
-        segment = self._open.pop(delta.segment_id, None)
+        segment = self._open.get(delta.segment_id)
         known = segment.text if segment else ""
         text = known + delta.text if delta.mode == "append" else delta.text
-        if not delta.final:
+        if delta.final:
+            self._open.pop(delta.segment_id, None)
+        elif segment:
+            segment.text = text
+        else:
             self._keep(delta.segment_id, _Segment(text, delta.turn_id or delta.response_id, delta.item_id))
         return TranscriptEvent(
             role="user" if isinstance(delta, InputTranscriptDelta) else "assistant",

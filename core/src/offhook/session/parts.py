@@ -89,6 +89,7 @@ class Parts:
         """Who speaks when, who may cut whom short, and how fast it all is."""
         options, detection = self.options, self.base.audio.input.turn_detection
         self.playout = Playout(talk)
+        self.speech.count = self.playout.audio
         self.timing = Timing(talk, self.playout, options.prices)
         self.playout.received, self.playout.heard = self.timing.received, self.timing.heard
         detection = detection if isinstance(detection, TurnDetection) else None
@@ -129,7 +130,7 @@ class Parts:
                 tools.turn_started,
             ),
             "turn_done": (chronicle.turn_done, floor.turn_done, tell, agents.turn_done, tools.turn_done),
-            "audio": (self.playout.audio, speech.audio),
+            "audio": (speech.audio,),
             "audio_done": (tell, speech.audio_done),
             "audio_interrupted": (
                 speech.audio_interrupted,

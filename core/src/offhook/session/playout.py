@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from offhook.events import AudioEvent, AudioInterrupted, Event
+from offhook.events import AudioEvent, Event
 from offhook.session.conversation import Conversation
 
 #: Turns whose speech is queued: a loudspeaker that stopped reporting must not make this grow for ever (P10).
@@ -45,8 +45,6 @@ class Playout:
     _reported: bool = field(init=False, default=False)
     #: The service says that it is audible.
     _audible: bool = field(init=False, default=False)
-    #: The newest epoch that was interrupted: what still comes of it is not played.
-    _silenced: int = field(init=False, default=-1)
     #: When the assumed loudspeaker has played all.
     _until: float = field(init=False, default=0.0)
     _news: asyncio.Event = field(init=False, factory=asyncio.Event)
@@ -107,9 +105,7 @@ class Playout:
     # Events.
 
     def audio(self, event: AudioEvent) -> None:
-        """Audio was received."""
-        if event.epoch <= self._silenced:
-            return
+        """Audio was received, and is about to be told."""
         now, queue = self._now(), self._queue
         if now >= self._until:
             if now >= self._latest:
@@ -123,9 +119,8 @@ class Playout:
         queue[-1].left_ms += event.audio_ms
         self._until += event.audio_ms / 1000
 
-    def audio_interrupted(self, event: AudioInterrupted) -> None:
+    def audio_interrupted(self, _: Event) -> None:
         """All of it was flushed."""
-        self._silenced = event.epoch
         self._queue.clear()
         self._until = 0.0
         self._audible = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from attrs import define, field
 
 from offhook.events import AudioDone, AudioEvent, AudioInterrupted, Event
@@ -16,6 +18,8 @@ class Speech:
 
     conversation: Conversation
     agents: Agents
+    #: Counts what is still to be heard.
+    count: Callable[[AudioEvent], None] = field(init=False, default=lambda _: None)
     _speaking: bool = field(init=False, default=False)
     #: The newest epoch that was interrupted: what is still on its way of it is not told any more (P5).
     _silenced: int = field(init=False, default=-1)
@@ -32,6 +36,7 @@ class Speech:
         """A piece of speech."""
         if event.epoch <= self._silenced:
             return
+        self.count(event)
         if not (self._speaking or self._paced):
             self._speaking = True
             self.conversation.emit(AudioStart(agent=self.agents.of_turn(event.turn_id).agent))

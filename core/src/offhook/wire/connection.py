@@ -315,12 +315,15 @@ class ChannelTransport(TransportBase, ABC, Generic[P]):
 
     def _apply(self, effects: Sequence[Event | Send]) -> None:
         """Tell and post: the receive loop waits for nobody, so that a peer that does not read cannot stop it."""
+        notices, emit = self._notices, self._emitter.emit
         for effect in effects:
             if isinstance(effect, Send):
                 if self._outbox is not None:
                     self._outbox.post(effect.text)
-            else:
-                self._tell(effect)
+                continue
+            if (note := notices.get(effect.hook)) is not None:
+                note(effect)
+            emit(effect)
 
     def _tell(self, event: Event) -> None:
         if (note := self._notices.get(event.hook)) is not None:
