@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import os
 from collections.abc import Iterator
@@ -36,6 +37,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if not all(skipped_by_flag(report) for report in reporter.stats.get("skipped", ())):
         reporter.write_line("tests were skipped, and in CI none may be: install what they miss", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cheap_collections() -> None:
+    """What is there before a module's tests is none of their garbage: searching it after each test takes minutes in all."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
